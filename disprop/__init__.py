@@ -1,0 +1,1 @@
+"""disprop: disproportionality in police powers."""

@@ -1,0 +1,41 @@
+"""One root, one short class per cause. Every message says what came, what was wanted, what to do next."""
+
+
+class DispropError(Exception):
+    """Root of every error that disprop raises on purpose."""
+
+
+class UsageError(DispropError, ValueError):
+    """An argument is not one of the choices, or two arguments contradict each other."""
+
+
+class InputRefused(DispropError):
+    """A source cannot be read safely; nothing of it was counted."""
+
+
+class OverlapError(DispropError):
+    """The same part (same records) stands on both sides of a sum: adding would count it twice."""
+
+
+class RevisionError(DispropError):
+    """Two different versions of one slot (force and month) stand on both sides of a sum."""
+
+
+class AxisMismatch(DispropError):
+    """Two tallies, or a tally and a measure, do not share the axes that the operation needs."""
+
+
+class CodelistMismatch(DispropError):
+    """An axis carries a codelist (or a version of it) that cannot be combined with the other side's."""
+
+
+class UnitMismatch(DispropError):
+    """Two tallies count different things (searches, residents, ...)."""
+
+
+class CoverageError(DispropError):
+    """A named period has months that were never submitted, and the caller did not accept a shorter one."""
+
+
+class Refused(DispropError):
+    """The figure asked for would mislead; the message gives the reason."""
