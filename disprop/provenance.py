@@ -40,7 +40,15 @@ def digest(*fields: str) -> str:
 
 
 def part_row(
-    *, dataset: str, kind: str, force: str, month: int, files: Iterable[str], rows: int, mapping: str = "", key_id: str = ""
+    *,
+    dataset: str,
+    kind: str,
+    force: str,
+    month: int,
+    files: Iterable[str],
+    rows: int,
+    mapping: str = "",
+    key_id: str = "",
 ) -> tuple[str, str, str, str, str, int, int]:
     """One row for `parts`: `files` are the SHA-256 digests of every source file that feeds the slot."""
     slot = digest("disprop-slot-1", dataset, kind, force, month_label(month))
@@ -69,7 +77,9 @@ def _refuse(one: np.void, other: np.void) -> None:
     name = f"{one['dataset']} {one['kind']} {one['force']} {month_label(int(one['month']))}"
     if one["part"] == other["part"]:
         raise OverlapError(f"{name} is on both sides: adding would count it twice; leave one out")
-    raise RevisionError(f"two versions of {name} ({_short(one)} and {_short(other)}); keep the one that replaces")
+    raise RevisionError(
+        f"two versions of {name} ({_short(one)} and {_short(other)}); keep the one that replaces"
+    )
 
 
 def _short(row: np.void) -> str:
