@@ -150,11 +150,7 @@ def crosswalk(source: str, target: str) -> Crosswalk:
     """
     of, to = codelist(source), codelist(target)
     rows = _table("crosswalks")
-    given = {
-        r["from_code"]: r["to_code"]
-        for r in rows
-        if r["from_codelist"] == source and r["to_codelist"] == target
-    }
+    given = {r["from_code"]: r["to_code"] for r in rows if r["from_codelist"] == source and r["to_codelist"] == target}
     same = {c: c for c in of.codes if c in to.codes}
     both = same | given
     missing = [c for c in of.codes if c not in both]

@@ -77,9 +77,7 @@ def _refuse(one: np.void, other: np.void) -> None:
     name = f"{one['dataset']} {one['kind']} {one['force']} {month_label(int(one['month']))}"
     if one["part"] == other["part"]:
         raise OverlapError(f"{name} is on both sides: adding would count it twice; leave one out")
-    raise RevisionError(
-        f"two versions of {name} ({_short(one)} and {_short(other)}); keep the one that replaces"
-    )
+    raise RevisionError(f"two versions of {name} ({_short(one)} and {_short(other)}); keep the one that replaces")
 
 
 def _short(row: np.void) -> str:

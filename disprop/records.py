@@ -84,12 +84,8 @@ AXES = (
     AxisSpec("force", "force", "force", "Force that made the search."),
     AxisSpec("month", "month", "month", "Analysis month, by UK local time."),
     AxisSpec("ethnicity_self", "ethnicity_self", "ethnicity_5", "Self-defined ethnicity, 5 groups.", True),
-    AxisSpec(
-        "ethnicity_self_19", "ethnicity_self", "ethnicity_19", "Self-defined ethnicity, 19 groups.", True
-    ),
-    AxisSpec(
-        "ethnicity_officer", "ethnicity_officer", "ethnicity_5", "Officer-defined ethnicity, 5 groups.", True
-    ),
+    AxisSpec("ethnicity_self_19", "ethnicity_self", "ethnicity_19", "Self-defined ethnicity, 19 groups.", True),
+    AxisSpec("ethnicity_officer", "ethnicity_officer", "ethnicity_5", "Officer-defined ethnicity, 5 groups.", True),
     AxisSpec("age_band", "age_band", "age_band", "Age band of the person searched.", True),
     AxisSpec("gender", "gender", "gender", "Gender of the person searched.", True),
     AxisSpec("search_type", "search_type", "search_type", "Person, vehicle, or both."),
@@ -112,9 +108,7 @@ def axis_spec(name: str) -> AxisSpec:
     """
     known = {spec.name: spec for spec in AXES}
     if name == "ethnicity":
-        raise UsageError(
-            "'ethnicity' is ambiguous; name ethnicity_self, ethnicity_self_19 or ethnicity_officer"
-        )
+        raise UsageError("'ethnicity' is ambiguous; name ethnicity_self, ethnicity_self_19 or ethnicity_officer")
     if name not in known:
         raise UsageError(f"no axis {name!r}{nearest(name, known)}")
     return known[name]

@@ -102,9 +102,7 @@ class Scope:
     forces: tuple[str, ...] | None = None
 
     def __or__(self, other: Scope) -> Scope:
-        return Scope(
-            _both(min, self.first, other.first), _both(max, self.last, other.last), self._forces(other)
-        )
+        return Scope(_both(min, self.first, other.first), _both(max, self.last, other.last), self._forces(other))
 
     def _forces(self, other: Scope) -> tuple[str, ...] | None:
         if self.forces is None or other.forces is None:
@@ -147,9 +145,7 @@ class Tally:
     def __post_init__(self) -> None:
         shape = tuple(len(axis) for axis in self.axes)
         if self.counts.shape != shape or self.counts.dtype != np.int64:
-            raise DispropError(
-                f"counts are {self.counts.dtype} {self.counts.shape}; the axes want int64 {shape}"
-            )
+            raise DispropError(f"counts are {self.counts.dtype} {self.counts.shape}; the axes want int64 {shape}")
         if self.account.counted != int(self.counts.sum()):
             raise DispropError(
                 f"the account does not balance: {self.account.read:,} rows read, {self.account.counted:,} should be "
@@ -192,9 +188,7 @@ class Tally:
         """Long table: one column an axis and `n`; cells of 0 are left out unless `zeros`."""
         import pandas as pd
 
-        where = (
-            np.indices(self.counts.shape).reshape(len(self.axes), -1) if self.axes else np.zeros((0, 1), int)
-        )
+        where = np.indices(self.counts.shape).reshape(len(self.axes), -1) if self.axes else np.zeros((0, 1), int)
         n = self.counts.reshape(-1)
         keep = np.ones(n.shape, bool) if zeros else n != 0
         columns = {a.name: np.array(a.codes, dtype=object)[i[keep]] for a, i in zip(self.axes, where)}
@@ -233,9 +227,7 @@ class Tally:
         if self.unit != other.unit or self.kind != other.kind:
             raise UnitMismatch(f"{self.unit} ({self.kind}) cannot be added to {other.unit} ({other.kind})")
         if self.vintage != other.vintage:
-            raise UnitMismatch(
-                f"{self.vintage or 'no vintage'} cannot be added to {other.vintage or 'no vintage'}"
-            )
+            raise UnitMismatch(f"{self.vintage or 'no vintage'} cannot be added to {other.vintage or 'no vintage'}")
         if self.names != other.names:
             raise AxisMismatch(
                 f"{_axes_text(self)} cannot be added to {_axes_text(other)}; project both to the same axes"
@@ -282,11 +274,7 @@ class Tally:
     def _regroup(self, at: int, lookup: np.ndarray, axis: Axis) -> Tally:
         axes = (*self.axes[:at], axis, *self.axes[at + 1 :])
         counts = _sum_into(self.counts, at, lookup, len(axis))
-        missing = (
-            None
-            if self.missing is None
-            else _sum_into(self.missing.astype(np.int64), at, lookup, len(axis)) > 0
-        )
+        missing = None if self.missing is None else _sum_into(self.missing.astype(np.int64), at, lookup, len(axis)) > 0
         return replace(self, axes=axes, counts=counts, missing=missing)
 
     def combine(self, first: str, second: str, *, into: Axis, rule: Callable[[str, str], str]) -> Tally:
@@ -368,9 +356,7 @@ class Tally:
             "axes": [asdict(axis) for axis in self.axes],
             "scope": asdict(self.scope),
             "account": asdict(self.account),
-            "parts": [
-                [x.decode() if isinstance(x, bytes) else x for x in row] for row in self.parts.tolist()
-            ],
+            "parts": [[x.decode() if isinstance(x, bytes) else x for x in row] for row in self.parts.tolist()],
         }
         table = pa.table(columns).replace_schema_metadata({FORMAT: json.dumps(header)})
         pq.write_table(table, path)
@@ -431,9 +417,7 @@ def _merge_axis(one: Axis, other: Axis) -> Axis:
     if one == other:
         return one
     if one.codelist != other.codelist:
-        raise CodelistMismatch(
-            f"{one.name}: {one.codelist} cannot be added to {other.codelist}; recode one side"
-        )
+        raise CodelistMismatch(f"{one.name}: {one.codelist} cannot be added to {other.codelist}; recode one side")
     if one.name not in OPEN:
         raise AxisMismatch(
             f"{one.name} holds {', '.join(one.codes)} on one side and {', '.join(other.codes)} on the other"
