@@ -1,0 +1,241 @@
+"""From a source of records to tallies: what is asked for -> the columns needed -> one pass over the batches.
+
+Labels are bound here, late: each batch brings its own vocabulary, and a small table turns it into codes while
+counting. Every tally has the axes `force` and `month`, because coverage and every denominator need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from disprop.codelists import UNMAPPED, code_lookup, codelist, force_code
+from disprop.errors import InputRefused, UsageError
+from disprop.kernels.counts import count_cells
+from disprop.provenance import Account, merge_counts
+from disprop.records import VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source
+from disprop.tally import Scope, Tally, coded_axis, month_axis, period
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Progress = Callable[[int, int, str], None]
+
+VEHICLE_RULE = "vehicle-only search: no person was searched"
+PERIOD_RULE = "outside the period"
+FORCE_RULE = "not selected: force"
+_ALWAYS = ("force", "month")
+
+
+def tally(
+    source: Any,
+    by: Sequence[str],
+    *,
+    force: str | Sequence[str] | None = None,
+    period: tuple[str, str] | None = None,
+    vehicle_only: bool = False,
+) -> Tally:
+    """Count records by the axes named; `force` and `month` are always among the axes.
+
+    Vehicle-only searches have no person and are left out, counted under a named rule, unless `vehicle_only`. Records
+    of other forces or outside the period are left out and counted likewise. Labels that no codelist knows are counted
+    as `unmapped`, and listed in the account.
+
+    source: paths (folders, globs, CSV, zip, JSON), a reader's source, a pandas or Arrow table of canonical columns.
+    by: axis names, see `disprop.records.AXES`.
+    force: keep these forces only (code, name or alias). period: first and last month, "YYYY-MM", both included.
+
+    Raises UsageError for an unknown axis or force, InputRefused when the source cannot be read safely.
+
+    >>> import pandas as pd
+    >>> records = pd.DataFrame({
+    ...     "force": "west-midlands", "month": ["2019-04", "2019-04", "2019-05"],
+    ...     "search_type": "Person search", "ethnicity_self": ["Black", "White", "White"],
+    ... })
+    >>> tally(records, by=["ethnicity_self"])
+    <Tally of 3 searches: force (1) x month (2) x ethnicity_self (8); 2 parts>
+    """
+    return scan(source, [by], force=force, period=period, vehicle_only=vehicle_only)[0]
+
+
+def scan(
+    source: Any,
+    wanted: Sequence[Sequence[str]],
+    *,
+    force: str | Sequence[str] | None = None,
+    period: tuple[str, str] | None = None,
+    vehicle_only: bool = False,
+) -> list[Tally]:
+    """Several tallies in one pass over the records; arguments as for `tally`, one list of axes a tally."""
+    records = as_source(source)
+    request = _request(force, period, vehicle_only)
+    cubes = [_Cube(tuple(axis_spec(name) for name in _rest(by))) for by in wanted]
+    rules: dict[str, int] = {}
+    needed = {spec.column for cube in cubes for spec in cube.specs} | {*_ALWAYS, "search_type"}
+    for batch in records.batches(needed):
+        kept, left_out = _apply_rules(batch, request, records.scheme)
+        rules = merge_counts(rules, left_out)
+        for cube in cubes:
+            cube.add(kept, records.scheme)
+    return [cube.tally(records, request, rules) for cube in cubes]
+
+
+def as_source(thing: Any) -> Source:
+    """A source of records from whatever the caller has: a source, a path or several, a table."""
+    if is_source(thing):
+        return thing
+    if isinstance(thing, (str, PathLike)):
+        thing = [thing]
+    if isinstance(thing, (list, tuple)) and thing and all(isinstance(one, (str, PathLike)) for one in thing):
+        from disprop.io.police_uk import read_police_uk
+
+        return read_police_uk(*thing)
+    if hasattr(thing, "__arrow_c_stream__") or hasattr(thing, "iloc"):
+        from disprop.io.frames import read_frame
+
+        return read_frame(thing)
+    raise UsageError(f"cannot read records from {type(thing).__name__}; give paths, a reader's source or a table")
+
+
+@dataclass(frozen=True)
+class _Request:
+    scope: Scope
+    vehicle_only: bool
+
+
+def _request(force: str | Sequence[str] | None, months: tuple[str, str] | None, vehicle_only: bool) -> _Request:
+    first, last = period(*months) if months else (None, None)
+    named = (force,) if isinstance(force, str) else force
+    forces = None if named is None else tuple(sorted({force_code(name) for name in named}))
+    return _Request(Scope(first, last, forces), vehicle_only)
+
+
+def _rest(by: Sequence[str]) -> list[str]:
+    return [name for name in dict.fromkeys(by) if name not in _ALWAYS]
+
+
+def _apply_rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> tuple[pa.RecordBatch, dict[str, int]]:
+    """The rows to count, and how many the first rule that fits left out."""
+    import pyarrow as pa
+
+    undecided = np.ones(batch.num_rows, dtype=bool)
+    left_out: dict[str, int] = {}
+    for rule, fits in _rules(batch, request, scheme):
+        left_out[rule] = int((fits & undecided).sum())
+        undecided &= ~fits
+    if undecided.all():
+        return batch, {}
+    return batch.filter(pa.array(undecided)), {rule: n for rule, n in left_out.items() if n}
+
+
+def _rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> Iterable[tuple[str, np.ndarray]]:
+    scope = request.scope
+    if scope.forces is not None:
+        codes, at = _labels(batch, "force")
+        yield FORCE_RULE, ~np.array([code in scope.forces for code in codes] + [False])[at]
+    if scope.first is not None and scope.last is not None:
+        month = batch["month"].to_numpy(zero_copy_only=False)
+        yield PERIOD_RULE, (month < scope.first) | (month > scope.last)
+    if not request.vehicle_only and "search_type" in batch.schema.names:
+        codes, at = _labels(batch, "search_type")
+        vehicle = codelist("search_type").index(VEHICLE_ONLY)
+        yield VEHICLE_RULE, np.append(code_lookup("search_type", scheme, codes) == vehicle, False)[at]
+
+
+def _labels(batch: pa.RecordBatch, column: str) -> tuple[list[str | None], np.ndarray]:
+    """Vocabulary of a label column and each row's index in it, -1 for null; a column that is absent is all null."""
+    if column not in batch.schema.names:
+        return [], np.full(batch.num_rows, -1, dtype=np.int32)
+    values = batch[column]
+    indices = values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    return values.dictionary.to_pylist(), indices
+
+
+@dataclass
+class _Cube:
+    """Counts of one tally while its source is being read: an array over the named axes for each force and month."""
+
+    specs: tuple[AxisSpec, ...]
+    cells: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    unmapped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(codelist(spec.codelist)) for spec in self.specs)
+
+    def add(self, batch: pa.RecordBatch, scheme: str) -> None:
+        if batch.num_rows == 0:
+            return
+        forces, at = _labels(batch, "force")
+        months, month_at = np.unique(batch["month"].to_numpy(zero_copy_only=False), return_inverse=True)
+        size = int(np.prod(self.shape, dtype=np.int64))
+        columns, tables = (
+            [at, month_at.astype(np.int32)],
+            [
+                _strided(np.arange(len(forces)), len(months) * size),
+                _strided(np.arange(len(months)), size),
+            ],
+        )
+        for spec, stride in zip(self.specs, _strides(self.shape)):
+            vocabulary, indices = _labels(batch, spec.column)
+            codes = code_lookup(spec.codelist, scheme, [None, *vocabulary])
+            columns.append(indices)
+            tables.append(codes * stride)
+            self._note_unmapped(spec, vocabulary, codes, indices)
+        out = np.zeros(len(forces) * len(months) * size, dtype=np.int64)
+        count_cells(columns, tables, out)
+        self._merge([force_code(str(force)) for force in forces], months, out.reshape(len(forces), len(months), -1))
+
+    def _note_unmapped(self, spec: AxisSpec, vocabulary: list, codes: np.ndarray, indices: np.ndarray) -> None:
+        strange = np.flatnonzero(codes[1:] == codelist(spec.codelist).index(UNMAPPED))
+        if strange.size:
+            n = np.bincount(indices + 1, minlength=len(vocabulary) + 1)[1:]
+            found = {f"{spec.column}: {vocabulary[i]}": int(n[i]) for i in strange if n[i]}
+            self.unmapped = merge_counts(self.unmapped, found)
+
+    def _merge(self, forces: Sequence[str], months: np.ndarray, counts: np.ndarray) -> None:
+        for i, j in np.argwhere(counts.any(axis=-1)):
+            key, found = (forces[i], int(months[j])), counts[i, j].reshape(self.shape)
+            if key in self.cells:
+                self.cells[key] += found
+            else:
+                self.cells[key] = found.copy()
+
+    def tally(self, records: Source, request: _Request, rules: dict[str, int]) -> Tally:
+        parts = records.parts
+        if request.scope.forces is not None:
+            parts = parts[np.isin(parts["force"], request.scope.forces)]
+        force = coded_axis("force", "force", {*parts["force"].tolist(), *(key[0] for key in self.cells)})
+        months = _within(request.scope, {*parts["month"].tolist(), *(key[1] for key in self.cells)})
+        counts = np.zeros((len(force), len(months), *self.shape), dtype=np.int64)
+        for (code, month), found in self.cells.items():
+            counts[force.index(code), months.index(month)] = found
+        account = records.account + Account(excluded=rules, unmapped=self.unmapped)
+        axes = (force, month_axis(months), *(coded_axis(spec.name, spec.codelist) for spec in self.specs))
+        return Tally(axes, counts, records.unit, records.kind, parts, account, request.scope)
+
+
+def _within(scope: Scope, months: set[int]) -> list[int]:
+    if scope.first is None or scope.last is None:
+        return sorted(months)
+    return sorted(month for month in months if scope.first <= month <= scope.last)
+
+
+def _strided(offsets: np.ndarray, stride: int) -> np.ndarray:
+    """Cell offsets for a column without nulls: the entry for null repeats the first and is never used."""
+    return np.concatenate([offsets[:1], offsets]).astype(np.int64) * stride
+
+
+def _strides(shape: Sequence[int]) -> list[int]:
+    return [int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape))]
+
+
+def refuse_empty(tallied: Tally) -> Tally:
+    """The tally, unless nothing at all was read: then InputRefused, because a report on nothing misleads."""
+    if len(tallied.parts) == 0:
+        raise InputRefused("no file of the forces asked for was found; check the path and --force")
+    return tallied
