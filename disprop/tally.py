@@ -255,8 +255,8 @@ class Tally:
         rest = tuple(i for i in range(len(self.axes)) if i not in order)
         by = tuple(sorted(order))
         turn = [by.index(i) for i in order]
-        counts = self.counts.sum(axis=rest, dtype=np.int64).transpose(turn)
-        missing = None if self.missing is None else self.missing.any(axis=rest).transpose(turn)
+        counts = np.asarray(self.counts.sum(axis=rest, dtype=np.int64)).transpose(turn)
+        missing = None if self.missing is None else np.asarray(self.missing.any(axis=rest)).transpose(turn)
         return replace(
             self,
             axes=tuple(self.axes[i] for i in order),
@@ -274,8 +274,8 @@ class Tally:
     def _regroup(self, at: int, lookup: np.ndarray, axis: Axis) -> Tally:
         axes = (*self.axes[:at], axis, *self.axes[at + 1 :])
         counts = _sum_into(self.counts, at, lookup, len(axis))
-        missing = None if self.missing is None else _sum_into(self.missing.astype(np.int64), at, lookup, len(axis)) > 0
-        return replace(self, axes=axes, counts=counts, missing=missing)
+        missing = None if self.missing is None else _sum_into(self.missing, at, lookup, len(axis)) > 0
+        return replace(self, axes=axes, counts=counts, missing=None if missing is None else np.asarray(missing))
 
     def combine(self, first: str, second: str, *, into: Axis, rule: Callable[[str, str], str]) -> Tally:
         """Replace two axes by one: the code of each pair is `rule(code of first, code of second)`.

@@ -1,0 +1,87 @@
+"""The columns that every result row carries, whatever the measure. Not applicable is null, never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ResultColumn:
+    """Name, dtype (`text`, `count` or `number`) and meaning of one result column."""
+
+    name: str
+    dtype: str
+    meaning: str
+
+
+COLUMNS = (
+    ResultColumn("measure", "text", "What the row states: search_rate, rate_ratio, linked_find, ..."),
+    ResultColumn("numerator", "number", "Count above the line: searches, finds."),
+    ResultColumn("denominator", "number", "What it is divided by: resident-years, or searches where it is known."),
+    ResultColumn("estimate", "number", "The figure; null where it is refused or cannot be computed."),
+    ResultColumn("low", "number", "Lower confidence limit."),
+    ResultColumn("high", "number", "Upper confidence limit; null where there is none."),
+    ResultColumn("confidence", "number", "Confidence of the limits, for instance 0.95."),
+    ResultColumn("method", "text", "How the limits were made."),
+    ResultColumn("unit", "text", "Unit of the estimate."),
+    ResultColumn("reference", "text", "Group compared with."),
+    ResultColumn("verdict", "text", "What the interval allows to be said; one of the fixed verdicts."),
+    ResultColumn("verdict_holds", "text", "Whether the verdict holds whatever the unknowns are."),
+    ResultColumn("point_against_band", "text", "The point alone against the band 0.8 to 1.25."),
+    ResultColumn("bound_low", "number", "Estimate if every unknown fell against the group."),
+    ResultColumn("bound_high", "number", "Estimate if every unknown fell to the group."),
+    ResultColumn("n_unknown", "count", "Records whose group, or whose answer, is not known."),
+    ResultColumn("covered_months", "count", "Force-months that were submitted and used."),
+    ResultColumn("period_months", "count", "Force-months in the period."),
+    ResultColumn("population_vintage", "text", "Source and year of the population."),
+    ResultColumn("flag", "text", "Why a figure is withheld, or what to keep in mind; empty when nothing."),
+)
+
+
+def result_frame(groups: Mapping[str, Sequence[str]], values: Mapping[str, Any]) -> pd.DataFrame:
+    """Result rows: the group columns first, then every column of COLUMNS in order.
+
+    groups: column name -> codes, one a row. values: result column -> one value a row, or one for all rows; columns
+    not given are null. NaN and infinity (no limit) become null.
+
+    Raises KeyError for a value column that is not a result column.
+    """
+    import pandas as pd
+
+    unknown = set(values) - {column.name for column in COLUMNS}
+    if unknown:
+        raise KeyError(f"not result columns: {', '.join(sorted(unknown))}")
+    rows = max([len(codes) for codes in groups.values()] or [_length(values)])
+    columns: dict[str, Any] = {name: pd.Series(list(codes), dtype="str") for name, codes in groups.items()}
+    for column in COLUMNS:
+        columns[column.name] = _column(values.get(column.name), column.dtype, rows)
+    return pd.DataFrame(columns)
+
+
+def _length(values: Mapping[str, Any]) -> int:
+    return max((len(v) for v in values.values() if np.ndim(v)), default=1)
+
+
+def _column(value: Any, dtype: str, rows: int) -> pd.Series:
+    import pandas as pd
+
+    if dtype == "number":
+        numbers = np.broadcast_to(np.asarray(np.nan if value is None else value, dtype=float), rows)
+        return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan))
+    if dtype == "count":
+        return pd.Series(
+            np.broadcast_to(np.asarray(pd.NA if value is None else value, dtype=object), rows), dtype="Int64"
+        )
+    return pd.Series(np.broadcast_to(np.asarray(value, dtype=object), rows), dtype="str")
+
+
+def join_flags(*flags: str | None) -> str:
+    """Several remarks as one, empty ones left out."""
+    return "; ".join(dict.fromkeys(flag for flag in flags if flag))
