@@ -69,10 +69,17 @@ class Coverage:
     def holes(self, force: int) -> str:
         """The holes of one force in words, empty when there are none."""
         return "; ".join(
-            f"{STATES[state]}: {', '.join(month_label(self.months[m]) for m in np.flatnonzero(self.state[force] == state))}"
-            for state in (MISSING, PARTIAL)
-            if (self.state[force] == state).any()
+            self._in_state(force, state) for state in (MISSING, PARTIAL) if (self.state[force] == state).any()
         )
+
+    def hole_name(self, force: int, month: int) -> str:
+        """One hole in words, as `missing 2019-07`."""
+        return f"{STATES[self.state[force, month]]} {month_label(self.months[month])}"
+
+    def _in_state(self, force: int, state: int) -> str:
+        """The months of one force in one state, as `missing 2019-07, 2019-08`."""
+        months = np.flatnonzero(self.state[force] == state)
+        return f"{STATES[state]} {', '.join(month_label(self.months[m]) for m in months)}"
 
 
 def coverage(tally: Tally) -> Coverage:

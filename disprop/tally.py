@@ -10,7 +10,7 @@ quarantined by reason.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from os import PathLike
@@ -75,7 +75,7 @@ class Axis:
         return self.codes.index(code)
 
 
-def coded_axis(name: str, of: str, codes: Sequence[str] | None = None) -> Axis:
+def coded_axis(name: str, of: str, codes: Collection[str] | None = None) -> Axis:
     """An axis over the codelist `of`, in its current version; `codes` keeps some of them only."""
     this = codelist(of)
     return Axis(
@@ -126,7 +126,8 @@ def period(first: str, last: str) -> tuple[int, int]:
 class Tally:
     """Counts over named axes.
 
-    `counts` has one dimension an axis. `missing` (same shape, residents only) marks cells that have no denominator.
+    `counts` has one dimension an axis. `missing` (same shape, residents only) marks cells that have no denominator;
+    unknown codes are not missing: nobody in a Census is blank, so their 0 is true.
     `vintage` names the population's source and year. `parts` says which submissions the counts come from.
 
     Raises DispropError at construction when the account does not balance with the cells.

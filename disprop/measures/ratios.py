@@ -1,0 +1,364 @@
+"""How much more often: the rate of a group over the rate of a reference, and what that allows to be said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from disprop.codelists import nearest
+from disprop.errors import UsageError
+from disprop.intervals import proportion_interval, rate_difference_interval, rate_ratio_interval
+from disprop.measures.exposed import Exposed, Holes, default_by, expose
+from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, point_against_band, verdict
+from disprop.results import join_flags, result_frame
+from disprop.tally import Axis, Tally
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVERYONE = "everyone"
+EVERYONE_ELSE = "everyone else"
+COMBINED = "ethnic minorities combined"
+"""Replica of the inspectorate's figure: everyone but the White group, as one group, against White."""
+
+MONTHS_FOR_DISPERSION = 6
+SMALL = 50
+"""Below this count on either side the Poisson limits are mid-P."""
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Group against reference, one row a comparison: counts, resident-years, monthly counts, remarks."""
+
+    groups: dict[str, list[str]]
+    reference: str
+    a: np.ndarray
+    n1: np.ndarray
+    c: np.ndarray
+    n0: np.ndarray
+    a_month: np.ndarray
+    c_month: np.ndarray
+    month_used: np.ndarray
+    unknown: np.ndarray
+    reason: np.ndarray
+    flag: np.ndarray
+    covered: np.ndarray
+    period: np.ndarray
+    vintage: str
+
+    @property
+    def expected(self) -> np.ndarray:
+        """Count of the group at the reference rate."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.n1 * self.c / self.n0
+
+
+def rate_ratio(
+    tally: Tally,
+    population: Tally,
+    *,
+    of: str = "ethnicity_self",
+    reference: str = "White",
+    by: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    holes: Holes = "whole",
+    perceived: bool = False,
+) -> pd.DataFrame:
+    """Rate of each group over the rate of the reference, with limits, a verdict, and whether it holds.
+
+    No reference searches: no estimate, a lower limit, no upper one. No searches of the group: 0, with an upper limit.
+    A ratio is withheld, with the reason, wherever either of its two rates is (see `search_rate`).
+
+    ratio = (a / n1) / (c / n0), a and c counts, n1 and n0 resident-years. Limits are the widest (largest high / low) of
+    the Poisson interval (score, Wilson 1927 on a given a + c; mid-P when a count is below 50) and, with 6 or more
+    covered months, the score interval with month dispersion: counts divided by phi = max(1, X^2 / (k - 1)) of the
+    group's share of (group + reference) over k months. Reference `everyone` contains the group: ratio = p N / n1 with
+    p = a / all, limits from Wilson's on p.
+
+    Verdicts: see `disprop.measures.verdicts.verdict`; worked out again with all unknown records given to the reference
+    (bound_low) and all to the group (bound_high): `holds`, or `depends on the unknowns`.
+
+    of: the axis compared. reference: a group of it, "everyone else", "everyone", or "ethnic minorities combined" (the
+    inspectorate's replica: everyone but White, as one group, against White). by: further axes of the rows; default
+    every other axis of the tally but month.
+
+    Returns one row a comparison, columns as in `disprop.results.COLUMNS`, unit "ratio".
+    Raises UsageError for an unknown reference, and what `expose` raises.
+    """
+    pairs = _pairs(tally, population, of, reference, by, holes, perceived)
+    phi = month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
+    computable = pairs.reason == ""
+    low, high, method = _limits(pairs, pairs.a, pairs.c, phi, confidence)
+    estimate = _ratio(pairs, pairs.a, pairs.c)
+    words = _verdict(pairs, pairs.a, pairs.c, low, high, computable)
+    toward_reference, toward_group = _bounds(pairs)
+    shaky = [_verdict_of(pairs, *at, phi, confidence, computable) != words for at in (toward_reference, toward_group)]
+    bounds = [np.where(computable, _ratio(pairs, *at), np.nan) for at in (toward_reference, toward_group)]
+    return _frame(
+        pairs,
+        {
+            "measure": "rate_ratio",
+            "estimate": np.where(computable, estimate, np.nan),
+            "low": np.where(computable, low, np.nan),
+            "high": np.where(computable, high, np.nan),
+            "confidence": confidence,
+            "method": np.where(computable, method, None),
+            "unit": "ratio",
+            "verdict": words,
+            "verdict_holds": np.where(computable, np.where(shaky[0] | shaky[1], DEPENDS, HOLDS), None),
+            "point_against_band": point_against_band(np.where(computable, estimate, np.nan)),
+            "bound_low": bounds[0],
+            "bound_high": bounds[1],
+        },
+    )
+
+
+def excess_searches(
+    tally: Tally,
+    population: Tally,
+    *,
+    of: str = "ethnicity_self",
+    reference: str = "White",
+    by: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    holes: Holes = "whole",
+    perceived: bool = False,
+) -> pd.DataFrame:
+    """Searches of a group beyond those expected at the reference rate: "more than", never "unjustified".
+
+    Negative where the group is searched less often. Withheld where the ratio is.
+
+    excess = a - n1 c / n0; limits n1 x the score limits of the rate difference (Miettinen and Nurminen 1985), on counts
+    and resident-years divided by the month dispersion phi where there are 6 or more covered months.
+
+    Arguments and errors as `rate_ratio`; the reference is a named group or "everyone else". Unit: searches.
+    """
+    if reference == EVERYONE:
+        raise UsageError("excess over 'everyone' counts the group against itself; give a group or 'everyone else'")
+    pairs = _pairs(tally, population, of, reference, by, holes, perceived)
+    phi = month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
+    computable = pairs.reason == ""
+    n1, n0 = (np.where(computable, years, np.nan) for years in (pairs.n1, pairs.n0))
+    difference = rate_difference_interval(
+        events=pairs.a / phi,
+        exposure=n1 / phi,
+        reference_events=pairs.c / phi,
+        reference_exposure=n0 / phi,
+        confidence=confidence,
+    )
+    toward_reference, toward_group = _bounds(pairs)
+    return _frame(
+        pairs,
+        {
+            "measure": "excess_searches",
+            "estimate": difference.estimate * n1,
+            "low": difference.low * n1,
+            "high": difference.high * n1,
+            "confidence": confidence,
+            "method": _method("score", phi),
+            "unit": tally.unit,
+            "bound_low": toward_reference[0] - n1 * toward_reference[1] / n0,
+            "bound_high": toward_group[0] - n1 * toward_group[1] / n0,
+        },
+    )
+
+
+def month_dispersion(group: np.ndarray, reference: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """phi = max(1, X^2 / (k - 1)) of the group's share of (group + reference) over the k months that have records.
+
+    Conditioning on the month's total takes out whatever moves both groups alike. 1 with fewer than 6 months: there it
+    cannot be told. X^2 = sum over months of (a - n p)^2 / (n p (1 - p)), n = a + c, p the share over all months.
+
+    group, reference: counts, shape (..., months). used: bool, shape (months,). Returns shape (...).
+
+    >>> month_dispersion(np.array([[10, 30, 10, 30, 10, 30]]), np.full((1, 6), 100), np.ones(6, bool)).round(2)
+    array([4.1])
+    """
+    a, n = group[..., used].astype(float), (group + reference)[..., used].astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = a.sum(axis=-1, keepdims=True) / n.sum(axis=-1, keepdims=True)
+        terms = np.where(n > 0, (a - n * p) ** 2 / (n * p * (1 - p)), 0.0)
+        k = (n > 0).sum(axis=-1)
+        phi = np.nan_to_num(terms).sum(axis=-1) / (k - 1)
+    return np.where(k >= MONTHS_FOR_DISPERSION, np.maximum(phi, 1.0), 1.0)
+
+
+def _pairs(
+    tally: Tally, population: Tally, of: str, reference: str, by: Sequence[str] | None, holes: Holes, perceived: bool
+) -> _Pairs:
+    rest = default_by(tally, without=[of]) if by is None else [name for name in by if name != of]
+    found = expose(tally, population, [*rest, of], holes=holes, perceived=perceived)
+    if of not in found.populated:
+        raise UsageError(f"residents are not known by {of}; compare along {', '.join(population.names)}")
+    axis = found.axes[-1]
+    group, other = _sides(axis, reference)
+    keep = found.rows()[..., 0] if not len(group) else found.rows()[..., [axis.index(axis.groups[0])]][..., 0]
+    return _flatten(found, axis, group, other, keep, reference)
+
+
+def _sides(axis: Axis, reference: str) -> tuple[np.ndarray, np.ndarray]:
+    """0/1 matrices, comparison x code: what is in the group, and what in its reference."""
+    known = np.array([code in axis.groups for code in axis.codes], dtype=np.int64)
+    each = np.eye(len(axis), dtype=np.int64)[known == 1]
+    if reference == EVERYONE:
+        return each, np.tile(known, (len(each), 1))
+    if reference == EVERYONE_ELSE:
+        return each, known - each
+    if reference == COMBINED:
+        white = np.array([[code == "White" for code in axis.codes]], dtype=np.int64)
+        if not white.any():
+            raise UsageError(f"'{COMBINED}' needs the 5 groups; {axis.name} has {', '.join(axis.groups)}")
+        return known - white, white
+    if reference not in axis.groups:
+        choices = (*axis.groups, EVERYONE_ELSE, EVERYONE, COMBINED)
+        raise UsageError(f"no reference {reference!r} in {axis.name}{nearest(reference, choices)}")
+    named = np.array([code == reference for code in axis.codes], dtype=np.int64)
+    rest = each[~(each @ named).astype(bool)]
+    return rest, np.tile(named, (len(rest), 1))
+
+
+def _flatten(
+    found: Exposed, axis: Axis, group: np.ndarray, other: np.ndarray, keep: np.ndarray, reference: str
+) -> _Pairs:
+    """Slices x comparisons, as rows."""
+    slices = np.atleast_1d(keep)
+    cut = lambda values: np.atleast_2d(values[keep])  # noqa: E731
+    n, years, unknown = cut(found.n), cut(found.years), cut(found.unknown())
+    by_month = found.by_month[keep].reshape(len(n), len(axis), -1)
+    reason, flag = cut(found.reason), cut(found.flag)
+    label = COMBINED if reference == COMBINED else None
+    names = [label or axis.codes[int(row.argmax())] for row in group]
+    rest = {a.name: np.array(a.codes, dtype=object)[i] for a, i in zip(found.axes[:-1], np.nonzero(slices))}
+    groups = {name: np.repeat(codes, len(group)).tolist() for name, codes in rest.items()}
+    groups[axis.name] = names * len(n)
+    n1, n0 = years @ group.T, years @ other.T
+    a, c = n @ group.T, n @ other.T
+    return _Pairs(
+        groups=groups,
+        reference="White" if reference == COMBINED else reference,
+        a=a.reshape(-1),
+        n1=n1.reshape(-1),
+        c=c.reshape(-1),
+        n0=n0.reshape(-1),
+        a_month=np.einsum("gk,skm->sgm", group, by_month).reshape(a.size, -1),
+        c_month=np.einsum("gk,skm->sgm", other - group * other, by_month).reshape(a.size, -1),
+        month_used=found.month_used if by_month.shape[-1] == len(found.month_used) else np.ones(1, bool),
+        unknown=np.repeat(unknown[:, 0], len(group)),
+        reason=_reasons(reason, group, other, n1, n0),
+        flag=_gather(flag, group + other > 0),
+        covered=np.repeat(cut(found.covered)[:, 0], len(group)),
+        period=np.repeat(cut(found.period)[:, 0], len(group)),
+        vintage=found.vintage,
+    )
+
+
+def _gather(remarks: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """Remarks of every code that takes part in a comparison, joined."""
+    joined = [join_flags(*(remarks[s, k] for k in np.flatnonzero(row))) for s in range(len(remarks)) for row in member]
+    return np.array(joined, dtype=object)
+
+
+def _reasons(reason: np.ndarray, group: np.ndarray, other: np.ndarray, n1: np.ndarray, n0: np.ndarray) -> np.ndarray:
+    why = _gather(reason, group + other > 0)
+    empty = ((n1 <= 0) | (n0 <= 0)).reshape(-1)
+    return np.where((why == "") & empty, "no residents", why)
+
+
+def _ratio(pairs: _Pairs, a: np.ndarray, c: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (a / pairs.n1) / (c / pairs.n0)
+    return np.where(c > 0, ratio, np.nan)
+
+
+def _limits(
+    pairs: _Pairs, a: np.ndarray, c: np.ndarray, phi: np.ndarray, confidence: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The widest of the limits available, and the name of the one that it is."""
+    if pairs.reference == EVERYONE:
+        return _limits_of_share(pairs, a, c, phi, confidence)
+    sides = {"exposure": pairs.n1, "reference_exposure": pairs.n0}
+    usable = (pairs.n1 > 0) & (pairs.n0 > 0)
+    sides = {name: np.where(usable, years, np.nan) for name, years in sides.items()}
+    counts = {"events": a, "reference_events": c}
+    low, high, method = (np.array(v) for v in (*_poisson(counts, sides, confidence), np.full(a.shape, "score")))
+    method = np.where(np.minimum(a, c) < SMALL, "mid_p", method).astype(object)
+    spread = rate_ratio_interval(**counts, **sides, confidence=confidence, dispersion=phi)
+    wider = (phi > 1) & (_width(spread.low, spread.high) > _width(low, high))
+    return (
+        np.where(wider, spread.low, low),
+        np.where(wider, spread.high, high),
+        np.where(wider, _method("score", phi), method),
+    )
+
+
+def _poisson(counts: dict[str, Any], sides: dict[str, Any], confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    score = rate_ratio_interval(**counts, **sides, confidence=confidence)
+    low, high = np.array(score.low), np.array(score.high)
+    small = np.minimum(counts["events"], counts["reference_events"]) < SMALL
+    if small.any():
+        few = {name: values[small] for name, values in (counts | sides).items()}
+        mid_p = rate_ratio_interval(**few, confidence=confidence, method="mid_p")
+        low[small], high[small] = mid_p.low, mid_p.high
+    return low, high
+
+
+def _limits_of_share(
+    pairs: _Pairs, a: np.ndarray, c: np.ndarray, phi: np.ndarray, confidence: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Reference `everyone`: Wilson's limits of a / all, times N / n1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = pairs.n0 / pairs.n1
+    share = proportion_interval(events=a / phi, trials=c / phi, confidence=confidence)
+    return share.low * scale, share.high * scale, _method("wilson", phi)
+
+
+def _method(name: str, phi: np.ndarray) -> np.ndarray:
+    return np.array([name if p == 1 else f"{name}, month dispersion {p:.2f}" for p in phi], dtype=object)
+
+
+def _width(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """high / low; where low is 0 the ratio is infinite for all, and the higher limit decides."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(low > 0, high / low, high * 1e12)
+
+
+def _bounds(pairs: _Pairs) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Counts (group, reference) with every unknown record on the reference's side, then on the group's."""
+    inside = pairs.unknown if pairs.reference == EVERYONE else 0
+    return (pairs.a, pairs.c + pairs.unknown), (pairs.a + pairs.unknown, pairs.c + inside)
+
+
+def _verdict(
+    pairs: _Pairs, a: np.ndarray, c: np.ndarray, low: np.ndarray, high: np.ndarray, computable: np.ndarray
+) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.nan_to_num(pairs.n1 * c / pairs.n0)
+    return verdict(low=low, high=high, count=a, reference_count=c, expected=expected, computable=computable, band=BAND)
+
+
+def _verdict_of(
+    pairs: _Pairs, a: np.ndarray, c: np.ndarray, phi: np.ndarray, confidence: float, computable: np.ndarray
+) -> np.ndarray:
+    low, high, _ = _limits(pairs, a, c, phi, confidence)
+    return _verdict(pairs, a, c, low, high, computable)
+
+
+def _frame(pairs: _Pairs, values: dict[str, Any]) -> pd.DataFrame:
+    why = [f"not computable: {reason}" if reason else "" for reason in pairs.reason]
+    return result_frame(
+        pairs.groups,
+        {
+            "numerator": pairs.a,
+            "denominator": np.where(pairs.reason == "", pairs.expected, np.nan),
+            "reference": pairs.reference,
+            "n_unknown": pairs.unknown,
+            "covered_months": pairs.covered,
+            "period_months": pairs.period,
+            "population_vintage": pairs.vintage,
+            "flag": [join_flags(a, b) for a, b in zip(why, pairs.flag)],
+            **values,
+        },
+    )
