@@ -9,10 +9,10 @@ because the same short code means different things in different schemes (O1 is A
 The tables are CSV files in the package, under `_data/codelists`:
 
     codelists.csv   codelist, version, title, source
-    codes.csv       codelist, code, label, kind
+    codes.csv       codelist, code, label, kind, ons_code       (Census 2021 code of the 19 ethnic groups)
     crosswalks.csv  from_codelist, from_code, to_codelist, to_code
-    labels.csv      scheme, codelist, label, code
-    forces.csv      code, name, pfa_code, region, region_code, residents   (aliases stand in labels.csv)
+    labels.csv      scheme, codelist, label, code, note         (scheme `any`: the same under every scheme)
+    forces.csv      code, name, pfa_code, region, region_code   (aliases stand in labels.csv)
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ NOT_STATED = "not stated"
 BLANK = "blank"
 UNMAPPED = "unmapped"
 
-SCHEMES = ("police.uk", "home-office", "pace2023", "16+1", "hmpps")
+SCHEMES = ("police.uk", "home-office", "pace2023", "16+1", "hmpps", "pnc")
+ANY_SCHEME = "any"
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,9 @@ def crosswalk(source: str, target: str) -> Crosswalk:
 def labels(name: str, scheme: str) -> Mapping[str, str]:
     """Normalised source label -> code, for one codelist under one declared scheme.
 
-    Codes and full labels of the codelist itself are always understood. Labels of a finer codelist count too, through
-    its crosswalk. Raises UsageError for an unknown scheme: ambiguous codes are never guessed.
+    Codes and full labels of the codelist itself are always understood, and so are wordings that can mean one thing
+    only; short codes and group words only under the scheme that defines them. Labels of a finer codelist count too,
+    through its crosswalk. Raises UsageError for an unknown scheme: ambiguous codes are never guessed.
 
     >>> labels("ethnicity_19", "pace2023")["o1"], labels("ethnicity_19", "16+1")["o1"]
     ('Arab', 'Chinese')
@@ -181,10 +183,14 @@ def labels(name: str, scheme: str) -> Mapping[str, str]:
     found |= {
         normalise(row["label"]): row["code"]
         for row in _table("labels")
-        if row["codelist"] == name and row["scheme"] == scheme
+        if row["codelist"] == name and row["scheme"] in (scheme, ANY_SCHEME)
     }
-    found[""] = BLANK if BLANK in this.codes else found.get("", this.codes[-1])
-    return found
+    return found | {"": _unknown_code(this, BLANK)}
+
+
+def _unknown_code(of: Codelist, wanted: str) -> str:
+    """The code for something not known: the wanted one, or the only unknown that a short list has."""
+    return wanted if wanted in of.codes else of.unknowns[-1]
 
 
 def _finer(name: str) -> list[tuple[str, str]]:
@@ -202,13 +208,14 @@ def code_lookup(name: str, scheme: str, vocabulary: Iterable[str | None]) -> np.
     ['Male', 'blank', 'unmapped']
     """
     known, this = labels(name, scheme), codelist(name)
-    codes = (known.get(normalise(label or ""), UNMAPPED) for label in vocabulary)
+    strange = _unknown_code(this, UNMAPPED)
+    codes = (known.get(normalise(label or ""), strange) for label in vocabulary)
     return np.array([this.index(code) for code in codes], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Force:
-    """A territorial force (or British Transport Police, which has no residents)."""
+    """A police force. Those without a police force area (`pfa_code` blank) have no residents here."""
 
     code: str
     name: str
