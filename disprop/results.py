@@ -82,6 +82,13 @@ def _column(value: Any, dtype: str, rows: int) -> pd.Series:
     return pd.Series(np.broadcast_to(np.asarray(value, dtype=object), rows), dtype="str")
 
 
+def text_where(given: np.ndarray, text: Any) -> np.ndarray:
+    """The text (one, or one a row) where it is given, null elsewhere."""
+    words = np.broadcast_to(np.asarray(text, dtype=object), np.shape(given)).copy()
+    words[~np.asarray(given)] = None
+    return words
+
+
 def join_flags(*flags: str | None) -> str:
     """Several remarks as one, empty ones left out."""
     return "; ".join(dict.fromkeys(flag for flag in flags if flag))

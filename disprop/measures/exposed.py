@@ -130,7 +130,7 @@ def expose(
         axes=axes,
         n=cut.project(by).counts,
         by_month=months.counts if "month" not in by else cut.project(by).counts[..., None],
-        month_used=cover.covered.any(axis=0),
+        month_used=np.asarray(cover.covered.any(axis=0)),
         years=np.broadcast_to(_place(divided.counts, divided, axes) / 12.0, shape),
         reason=np.broadcast_to(reason, shape),
         flag=np.broadcast_to(flag, shape),
@@ -285,6 +285,6 @@ def _support_remarks(
         text = f"labels of {cover.forces[f]} {month_label(cover.months[m])} lack {axis.codes[g]}"
         one = np.zeros(lacking.shape[:2], dtype=bool)
         one[f, m] = True
-        where = _force_month(one.any(axis=over, keepdims=True), names)
+        where = _force_month(np.asarray(one.any(axis=over, keepdims=True)), names)
         reason = _add(reason, where & _along(np.arange(len(axis)) == g, at, len(axes)), text)
     return reason

@@ -13,7 +13,7 @@ from disprop.errors import UsageError
 from disprop.intervals import proportion_interval, rate_difference_interval, rate_ratio_interval
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
 from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, point_against_band, verdict
-from disprop.results import join_flags, result_frame
+from disprop.results import join_flags, result_frame, text_where
 from disprop.tally import Axis, Tally
 
 if TYPE_CHECKING:
@@ -105,10 +105,10 @@ def rate_ratio(
             "low": np.where(computable, low, np.nan),
             "high": np.where(computable, high, np.nan),
             "confidence": confidence,
-            "method": np.where(computable, method, None),
+            "method": text_where(computable, method),
             "unit": "ratio",
             "verdict": words,
-            "verdict_holds": np.where(computable, np.where(shaky[0] | shaky[1], DEPENDS, HOLDS), None),
+            "verdict_holds": text_where(computable, np.where(shaky[0] | shaky[1], DEPENDS, HOLDS)),
             "point_against_band": point_against_band(np.where(computable, estimate, np.nan)),
             "bound_low": bounds[0],
             "bound_high": bounds[1],
@@ -279,10 +279,10 @@ def _limits(
     """The widest of the limits available, and the name of the one that it is."""
     if pairs.reference == EVERYONE:
         return _limits_of_share(pairs, a, c, phi, confidence)
-    sides = {"exposure": pairs.n1, "reference_exposure": pairs.n0}
     usable = (pairs.n1 > 0) & (pairs.n0 > 0)
-    sides = {name: np.where(usable, years, np.nan) for name, years in sides.items()}
-    counts = {"events": a, "reference_events": c}
+    years = {"exposure": pairs.n1, "reference_exposure": pairs.n0}
+    sides: dict[str, Any] = {name: np.where(usable, side, np.nan) for name, side in years.items()}
+    counts: dict[str, Any] = {"events": a, "reference_events": c}
     low, high, method = (np.array(v) for v in (*_poisson(counts, sides, confidence), np.full(a.shape, "score")))
     method = np.where(np.minimum(a, c) < SMALL, "mid_p", method).astype(object)
     spread = rate_ratio_interval(**counts, **sides, confidence=confidence, dispersion=phi)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from disprop.results import text_where
+
 NOT_COMPUTABLE = "not computable"
 TOO_FEW = "too few to say"
 HIGHER = "higher"
@@ -78,4 +80,4 @@ def point_against_band(ratio: np.ndarray, band: tuple[float, float] = BAND) -> n
     ['above', 'within', 'below', None]
     """
     words = np.select([ratio > band[1], ratio < band[0]], ["above", "below"], default="within").astype(object)
-    return np.where(np.isnan(ratio), None, words)
+    return text_where(~np.isnan(ratio), words)

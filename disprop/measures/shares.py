@@ -1,0 +1,337 @@
+"""Of the searches: how many found what they were for, led to something, went further, were on video.
+
+Every share is of a three-state answer: yes, no, unknown. Blank is not no. What is unknown is counted, bounds what the
+share can be, and past stated cut-offs takes the figure's place or has it refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from disprop.coverage import coverage
+from disprop.errors import UsageError
+from disprop.intervals import proportion_interval
+from disprop.measures.exposed import default_by
+from disprop.results import join_flags, result_frame, text_where
+from disprop.tally import Axis, Tally, coded_axis
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rule = Literal["linked_positive", "linked"]
+
+REFUSE_BLANK_SHARE = 0.95
+"""Refused when this share of the positive-outcome records has no answer: almost nothing is known."""
+BOUNDS_UNKNOWN_SHARE = 0.05
+"""Bounds only when more than this share of all records is unknown."""
+BLANK_GAP = 0.05
+"""`where known` is refused when blanks differ by more than this between no-action and positive outcomes."""
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Yes, no and unknown counts over `axes`, and how many positive outcomes there are, and lack the answer."""
+
+    axes: tuple[Axis, ...]
+    yes: np.ndarray
+    no: np.ndarray
+    unknown: np.ndarray
+    asked: np.ndarray
+    blank: np.ndarray
+    covered: np.ndarray
+    period: np.ndarray
+    partly: str
+
+    @property
+    def all(self) -> np.ndarray:
+        return self.yes + self.no + self.unknown
+
+
+def find_rate(
+    tally: Tally,
+    *,
+    find: Literal["linked_find", "any_find"] = "linked_find",
+    rule: Rule = "linked_positive",
+    by: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Share of searches in which something was found.
+
+    `linked_find`: the item searched for. On data.police.uk this is a proxy, always called "linked find with a recorded
+    outcome": rule `linked_positive` (default) says yes where the flag is true and the outcome positive; a no-action
+    record is a known no whatever its flag, because some forces set the flag on every one. Rule `linked` takes the flag
+    alone, over all records. The two are offered side by side because they differ where forces record differently.
+
+    `any_find`: anything at all. A positive outcome is not a find; only older labels say ("Nothing found ...",
+    "Article found ..."), so the figure is refused on newer data.
+
+    Three states. Bounds: yes / all and (yes + unknown) / all. Refused when 95% or more of the positive-outcome records
+    have no answer; else bounds only when unknown / all > 5%; else given: yes / (all - unknown). A group is never given
+    a figure where all groups of its slice together are refused one. Limits: Wilson 1927.
+
+    tally: axes `outcome` (and `linked` for linked finds). by: axes of the rows; default every other axis but month.
+    Returns one row a cell, columns as in `disprop.results.COLUMNS`, unit "share of searches".
+    Raises AxisMismatch when the tally lacks an axis, UsageError for an unknown choice.
+    """
+    if find == "any_find":
+        answers = _any_find(tally, _axes(tally, by, ("outcome", "linked")))
+        return _share_frame(tally, answers, "any_find", confidence, note="")
+    if find != "linked_find":
+        raise UsageError(f"find={find!r} is not a choice; give 'linked_find' or 'any_find'")
+    answers = _linked(tally, _axes(tally, by, ("outcome", "linked")), rule)
+    note = "linked find with a recorded outcome" if rule == "linked_positive" else "flag alone, whatever the outcome"
+    return _share_frame(tally, answers, "linked_find", confidence, note=note)
+
+
+def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, confidence: float = 0.95) -> pd.DataFrame:
+    """Linked finds among the records that carry a flag: another figure than `find_rate`, and seldom safe.
+
+    Refused where the share of blank flags differs by more than 5 points between no-action and positive outcomes: then
+    the records with a flag are not like the others. Numerator as under `linked_positive`; limits Wilson.
+
+    Arguments, columns and errors as `find_rate`; measure "linked_find_where_known".
+    """
+    names = _axes(tally, by, ("outcome", "linked"))
+    turned = tally.recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
+    yes = _count(turned, _pairs(turned, _linked_positive) == "yes")
+    known = _count(turned, _pairs(turned, _linked_alone) != "unknown")
+    (blank_positive, positive), (blank_none, none) = (_blank_flags(turned, kind) for kind in ("positive", "no_action"))
+    every = turned.counts.sum(axis=(-1, -2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = np.abs(blank_positive / positive - blank_none / none)
+    refused = ~(gap <= BLANK_GAP)
+    flags = np.where(
+        refused,
+        "refused: the flag is blank more often for one kind of outcome than the other, so records with a flag are "
+        "not like the rest",
+        "among records with a flag only",
+    )
+    interval = proportion_interval(
+        events=np.where(refused, 0, yes), trials=np.where(refused, 0, known), confidence=confidence
+    )
+    keep, groups = _rows(turned.axes[:-2], every)
+    shown = lambda values: np.where(refused, np.nan, values)[keep]  # noqa: E731
+    return result_frame(
+        groups,
+        {
+            "measure": "linked_find_where_known",
+            "numerator": yes[keep],
+            "denominator": known[keep],
+            "estimate": shown(interval.estimate),
+            "low": shown(interval.low),
+            "high": shown(interval.high),
+            "confidence": confidence,
+            "method": text_where(~refused, "wilson")[keep],
+            "unit": f"share of {tally.unit} with a flag",
+            "n_unknown": (every - known)[keep],
+            "flag": flags[keep],
+        },
+    )
+
+
+def positive_outcome_share(tally: Tally, *, by: Sequence[str] | None = None, confidence: float = 0.95) -> pd.DataFrame:
+    """Share of searches with any outcome but no further action, among those whose outcome is known.
+
+    A positive outcome is not a find: an arrest may be for something else. Bounds count every unknown outcome as no,
+    then as yes. Limits: Wilson. Tally axis: `outcome`. Columns and errors as `find_rate`.
+    """
+    return _outcome_share(tally, "positive_outcome", "outcome_class", "positive", "no_action", by, confidence)
+
+
+def arrest_share(tally: Tally, *, by: Sequence[str] | None = None, confidence: float = 0.95) -> pd.DataFrame:
+    """Share of searches that led to an arrest, among those whose outcome is known; see `positive_outcome_share`."""
+    return _outcome_share(tally, "arrest", "arrest", "yes", "no", by, confidence)
+
+
+def more_thorough_search_share(
+    tally: Tally, *, by: Sequence[str] | None = None, age_band: str | None = None, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Share of searches that removed more than outer clothing; three-state: blank is not no.
+
+    Refused when 95% or more of the records are blank, bounds only above 5%, else given. `age_band="10-17"` keeps the
+    searches of children only. Tally axis: `more_thorough` (and `age_band`). Columns and errors as `find_rate`.
+    """
+    kept = tally if age_band is None else tally.select(age_band=age_band)
+    note = "" if age_band is None else f"ages {age_band}"
+    return _flag_share(kept, "more_thorough_search_share", "more_thorough", by, confidence, note)
+
+
+def share_on_video(tally: Tally, *, by: Sequence[str] | None = None, confidence: float = 0.95) -> pd.DataFrame:
+    """Share of searches recorded on body-worn video, by the officer's tick-box; three-state.
+
+    The tick-box says that a camera ran, not that footage exists. Refused when 95% or more of the records are blank,
+    bounds only above 5%, else given. Tally axis: `video_recorded`. Columns and errors as `find_rate`.
+    """
+    return _flag_share(tally, "share_on_video", "video_recorded", by, confidence, "by tick-box")
+
+
+def _axes(tally: Tally, by: Sequence[str] | None, used: Sequence[str]) -> list[str]:
+    return default_by(tally, without=used) if by is None else list(by)
+
+
+def _count(turned: Tally, chosen: np.ndarray) -> np.ndarray:
+    """Counts, over all axes but the last two, of the pairs of last codes that are chosen (bool, code x code)."""
+    return np.asarray((turned.counts * chosen).sum(axis=(-1, -2)))
+
+
+def _pairs(turned: Tally, answer: Callable[[str, str], str]) -> np.ndarray:
+    """What each pair of the last two axes' codes says, code x code."""
+    one, two = turned.axes[-2:]
+    return np.array([[answer(a, b) for b in two.codes] for a in one.codes], dtype=object)
+
+
+def _blank_flags(turned: Tally, outcome_class: str) -> tuple[np.ndarray, np.ndarray]:
+    """Records of one outcome class without a flag, and all of that class."""
+    of_class = _pairs(turned, lambda outcome, linked: outcome) == outcome_class
+    without = _pairs(turned, lambda outcome, linked: _linked_alone(outcome, linked)) == "unknown"
+    return _count(turned, of_class & without), _count(turned, of_class)
+
+
+def _linked(tally: Tally, names: list[str], rule: Rule) -> _Answers:
+    if rule not in _LINKED_RULES:
+        raise UsageError(f"rule={rule!r} is not a choice; give 'linked_positive' or 'linked'")
+    turned = tally.recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
+    said = _pairs(turned, _LINKED_RULES[rule])
+    yes, no, unknown = (_count(turned, said == state) for state in ("yes", "no", "unknown"))
+    blank, asked = _blank_flags(turned, "positive")
+    return _Answers(turned.axes[:-2], yes, no, unknown, asked, blank, *_months_behind(tally, turned.axes[:-2]))
+
+
+def _linked_positive(outcome: str, linked: str) -> str:
+    if outcome == "no_action" or linked == "no":
+        return "no"
+    return "yes" if outcome == "positive" and linked == "yes" else "unknown"
+
+
+def _linked_alone(outcome: str, linked: str) -> str:
+    return linked if linked in ("yes", "no") else "unknown"
+
+
+_LINKED_RULES: dict[str, Callable[[str, str], str]] = {"linked_positive": _linked_positive, "linked": _linked_alone}
+
+
+def _any_find(tally: Tally, names: list[str]) -> _Answers:
+    into = coded_axis("any_find", "any_find")
+    both = tally.recode("outcome", "any_find", rename="any_find").project([*names, "any_find"])
+    yes, no, unknown = (both.counts[..., into.index(code)] for code in ("yes", "no", "unknown"))
+    return _Answers(
+        both.axes[:-1], yes, no, unknown, yes + no + unknown, unknown, *_months_behind(tally, both.axes[:-1])
+    )
+
+
+def _outcome_share(
+    tally: Tally, measure: str, to: str, yes: str, no: str, by: Sequence[str] | None, confidence: float
+) -> pd.DataFrame:
+    names = _axes(tally, by, ("outcome", "linked"))
+    turned = tally.recode("outcome", to).project([*names, "outcome"])
+    axis = turned.axes[-1]
+    n_yes, n_no = turned.counts[..., axis.index(yes)], turned.counts[..., axis.index(no)]
+    unknown = turned.counts.sum(axis=-1) - n_yes - n_no
+    zero = np.zeros_like(n_yes)
+    answers = _Answers(turned.axes[:-1], n_yes, n_no, unknown, zero, zero, *_months_behind(tally, turned.axes[:-1]))
+    return _share_frame(tally, answers, measure, confidence, note="", always=True)
+
+
+def _flag_share(
+    tally: Tally, measure: str, axis: str, by: Sequence[str] | None, confidence: float, note: str
+) -> pd.DataFrame:
+    names = _axes(tally, by, (axis,))
+    turned = tally.project([*names, axis])
+    flag = turned.axes[-1]
+    yes, no = turned.counts[..., flag.index("yes")], turned.counts[..., flag.index("no")]
+    every = turned.counts.sum(axis=-1)
+    answers = _Answers(
+        turned.axes[:-1], yes, no, every - yes - no, every, every - yes - no, *_months_behind(tally, turned.axes[:-1])
+    )
+    return _share_frame(tally, answers, measure, confidence, note=note)
+
+
+def _months_behind(tally: Tally, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray, str]:
+    """Covered force-months and force-months of the period, for each cell (per force where there is a force axis)."""
+    cover = coverage(tally)
+    shape = [len(axis) for axis in axes]
+    names = [axis.name for axis in axes]
+    by_force = "force" in names and len(axes[names.index("force")]) == len(cover.forces)
+    covered, period = cover.covered.sum(axis=1), np.full(len(cover.forces), len(cover.months))
+    if not by_force:
+        covered, period = covered.sum(keepdims=True), period.sum(keepdims=True)
+    place = [-1 if name == "force" and by_force else 1 for name in names]
+    full = [np.broadcast_to(v.reshape(place) if place else v.reshape(()), shape) for v in (covered, period)]
+    return full[0], full[1], "" if cover.covered.all() else "on the months there are"
+
+
+def _rows(axes: Sequence[Axis], every: np.ndarray) -> tuple[np.ndarray, dict[str, list[str]]]:
+    """Cells with records, and their codes."""
+    keep = np.asarray(every > 0)
+    where = np.nonzero(np.atleast_1d(keep))
+    return keep, {axis.name: np.array(axis.codes, dtype=object)[i].tolist() for axis, i in zip(axes, where)}
+
+
+def _state(yes: np.ndarray, unknown: np.ndarray, every: np.ndarray, asked: np.ndarray, blank: np.ndarray) -> np.ndarray:
+    """0 given, 1 bounds only, 2 refused."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        refused = (asked > 0) & (blank / asked >= REFUSE_BLANK_SHARE)
+        bounded = unknown / every > BOUNDS_UNKNOWN_SHARE
+    return np.where(refused, 2, np.where(bounded, 1, 0))
+
+
+def _worst_state(answers: _Answers) -> np.ndarray:
+    """A cell's own state, or that of all groups of its slice together where that is worse."""
+    own = _state(answers.yes, answers.unknown, answers.all, answers.asked, answers.blank)
+    over = tuple(i for i, axis in enumerate(answers.axes) if axis.name not in ("force", "month"))
+    sums = (
+        v.sum(axis=over, keepdims=True)
+        for v in (answers.yes, answers.unknown, answers.all, answers.asked, answers.blank)
+    )
+    return np.maximum(own, _state(*sums))
+
+
+def _share_frame(
+    tally: Tally, answers: _Answers, measure: str, confidence: float, *, note: str, always: bool = False
+) -> pd.DataFrame:
+    state = np.zeros(answers.yes.shape, dtype=int) if always else _worst_state(answers)
+    keep, groups = _rows(answers.axes, answers.all)
+    yes, known, every = answers.yes[keep], (answers.yes + answers.no)[keep], answers.all[keep]
+    state, unknown = np.atleast_1d(state[keep]), answers.unknown[keep]
+    given = (state == 0) & (known > 0)
+    interval = proportion_interval(
+        events=np.where(given, yes, 0), trials=np.where(given, known, 0), confidence=confidence
+    )
+    blank, asked = answers.blank[keep], answers.asked[keep]
+    flags = [
+        join_flags(_why(s, u, n, b, q), note, answers.partly)
+        for s, u, n, b, q in zip(state, unknown, every, blank, asked)
+    ]
+    refused = state == 2
+    return result_frame(
+        groups,
+        {
+            "measure": measure,
+            "numerator": np.where(refused, np.nan, yes),
+            "denominator": np.where(state == 0, known, every),
+            "estimate": np.where(given, interval.estimate, np.nan),
+            "low": np.where(given, interval.low, np.nan),
+            "high": np.where(given, interval.high, np.nan),
+            "confidence": confidence,
+            "method": text_where(given, "wilson"),
+            "unit": f"share of {tally.unit}",
+            "bound_low": np.where(refused, np.nan, yes / every),
+            "bound_high": np.where(refused, np.nan, (yes + unknown) / every),
+            "n_unknown": unknown,
+            "covered_months": answers.covered[keep],
+            "period_months": answers.period[keep],
+            "flag": flags,
+        },
+    )
+
+
+def _why(state: int, unknown: int, every: int, blank: int, asked: int) -> str:
+    if state == 2:
+        return f"refused: {blank:,} of {asked:,} records that should say carry no answer"
+    if state == 1:
+        return f"bounds only: {unknown:,} of {every:,} are unknown ({unknown / every:.0%})"
+    return ""
