@@ -4,7 +4,8 @@ Called by `make` with any Python 3.11 or newer; standard library only. A stamp i
 written last, tells what the environment is:
 
 - a stamp that equals what is wanted: nothing to do;
-- an empty or unreadable stamp: a set-up was cut short, so the environment is made anew;
+- an empty or unreadable stamp, or an environment that cannot import disprop: a set-up was cut short or something was
+  removed, so the environment is made anew;
 - made by another Python, or before the checkout moved: made anew (its paths would be wrong);
 - `pyproject.toml` changed, or an extra is missing: installed again in place;
 - no stamp: somebody's own environment. If it is the one running this script it is kept and installed into.
@@ -12,6 +13,7 @@ written last, tells what the environment is:
 Pip's settings are the user's: no index is named here. The reasons are in docs/decisions/0001-one-local-environment.md.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -21,7 +23,8 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,15 @@ def read_stamp(folder: Path) -> State | None:
     except ValueError:
         return {}
     return stamp if isinstance(stamp, dict) else {}
+
+
+def is_sound(folder: Path) -> bool:
+    """True when the environment's Python still runs and finds disprop."""
+    try:
+        run = subprocess.run([folder / "bin" / "python", "-c", "import disprop"], capture_output=True)
+    except OSError:
+        return False
+    return run.returncode == 0 and (folder / "bin" / "disprop").exists()
 
 
 def write_stamp(folder: Path, stamp: State) -> None:
@@ -114,10 +126,20 @@ def show_progress(line: str) -> None:
         print("\r\033[K" + " ".join(words)[:70], end="", flush=True)
 
 
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two makes in one checkout wait for each other; the lock goes with the process that holds it."""
+    with open(CHECKOUT / "pyproject.toml") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def set_up(extras: list[str], *, folder: Path = VENV, checkout: Path = CHECKOUT) -> None:
     """Bring the environment to what is wanted, doing no more than is needed."""
     wanted = identity(checkout=checkout)
     stamp = read_stamp(folder)
+    if stamp and not is_sound(folder):
+        stamp = {}
     if is_ready(stamp, wanted=wanted, extras=extras):
         return
     began = time.monotonic()
@@ -136,11 +158,10 @@ def set_up(extras: list[str], *, folder: Path = VENV, checkout: Path = CHECKOUT)
 
 def main(extras: list[str]) -> None:
     try:
-        set_up(extras)
+        with one_at_a_time():
+            set_up(extras)
     except subprocess.CalledProcessError as error:
-        sys.exit(
-            f"disprop: {sys.executable} could not make a virtual environment ({error}); name another Python: make PYTHON=..."
-        )
+        sys.exit(f"disprop: {sys.executable} made no virtual environment ({error}); try another: make PYTHON=...")
     except KeyboardInterrupt:
         sys.exit("\ndisprop: set-up stopped; the next make starts it over")
 
