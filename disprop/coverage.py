@@ -181,6 +181,8 @@ def _common(one: Axis, other: Axis) -> tuple[list[int], list[int]]:
 
 
 SUPPORT_MONTHS, SUPPORT_EXPECTED = 3, 10.0
+NEVER_SHARE = 0.2
+"""A group that never occurs is lacking when even a fifth of the overall rate would let SUPPORT_EXPECTED be expected."""
 
 
 def lacks_support(tally: Tally, axis: str, population: Tally | None = None) -> np.ndarray:
@@ -188,7 +190,9 @@ def lacks_support(tally: Tally, axis: str, population: Tally | None = None) -> n
 
     A group is lacking where none of its labels occurs in a force-month that has records, although its share in the
     force's other months (at least 3) lets 10 or more be expected. Fewer expected: a true zero. Where a population is
-    given, a group without residents is never lacking.
+    given, a group without residents is never lacking; and a group that occurs in no month at all is lacking where even
+    a fifth of the force's rate over all known groups would let 10 or more be expected, because then the vocabulary,
+    not the policing, is what leaves it out.
     """
     counts = tally.project(["force", "month", axis]).counts.astype(float)
     totals = counts.sum(axis=2)
@@ -199,17 +203,26 @@ def lacks_support(tally: Tally, axis: str, population: Tally | None = None) -> n
         expected = np.nan_to_num(others / other_totals[..., None]) * totals[..., None]
     lacking = (counts == 0) & (expected >= SUPPORT_EXPECTED) & (other_months >= SUPPORT_MONTHS)[..., None]
     groups = np.isin(tally.axis(axis).codes, tally.axis(axis).groups)
-    return lacking & groups & _resident_groups(tally, axis, population)
-
-
-def _resident_groups(tally: Tally, axis: str, population: Tally | None) -> np.ndarray | bool:
     if population is None or axis not in population.names:
-        return True
-    residents = population.project(["force", axis])
-    known = residents.axis("force").codes
-    rows = [residents.counts[known.index(f)] > 0 if f in known else np.zeros(residents.counts.shape[1], bool)
-            for f in tally.axis("force").codes]  # fmt: skip
-    return np.array(rows)[:, None, :]
+        return lacking & groups
+    residents = _residents(tally, axis, population)
+    never = _never(counts.sum(axis=1) * groups, residents * groups)[:, None, :] & (totals > 0)[..., None]
+    return (lacking | never) & groups & (residents > 0)[:, None, :]
+
+
+def _never(counts: np.ndarray, residents: np.ndarray) -> np.ndarray:
+    """Groups (force x group) that never occur although many residents make that incredible."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = counts.sum(axis=1, keepdims=True) / residents.sum(axis=1, keepdims=True)
+    return (counts == 0) & (np.nan_to_num(rate * residents) * NEVER_SHARE >= SUPPORT_EXPECTED)
+
+
+def _residents(tally: Tally, axis: str, population: Tally) -> np.ndarray:
+    """Residents by force of the tally x group; none for a force that the population does not know."""
+    people = population.project(["force", axis])
+    known = people.axis("force").codes
+    none = np.zeros(people.counts.shape[1], dtype=np.int64)
+    return np.array([people.counts[known.index(f)] if f in known else none for f in tally.axis("force").codes])
 
 
 def without_residents(population: Tally, forces: Sequence[str]) -> tuple[str, ...]:

@@ -138,4 +138,4 @@ class Source(Protocol):
 
 def is_source(thing: Any) -> bool:
     """Whether `thing` already yields record batches."""
-    return hasattr(thing, "batches") and hasattr(thing, "account")
+    return hasattr(thing, "batches") and hasattr(thing, "scheme")

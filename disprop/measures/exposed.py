@@ -281,10 +281,17 @@ def _support_remarks(
     lacking = lacks_support(covered_only(tally, cover), axis.name, population)
     names = [a.name for a in axes]
     over = tuple(i for i, name in enumerate(("force", "month")) if name not in names)
-    for f, m, g in np.argwhere(lacking):
-        text = f"labels of {cover.forces[f]} {month_label(cover.months[m])} lack {axis.codes[g]}"
-        one = np.zeros(lacking.shape[:2], dtype=bool)
-        one[f, m] = True
-        where = _force_month(np.asarray(one.any(axis=over, keepdims=True)), names)
+    for f, g in np.argwhere(lacking.any(axis=1)):
+        months = np.zeros(lacking.shape[:2], dtype=bool)
+        months[f] = lacking[f, :, g]
+        where = _force_month(np.asarray(months.any(axis=over, keepdims=True)), names)
+        text = _lacking_text(cover, int(f), lacking[f, :, g], axis.codes[g])
         reason = _add(reason, where & _along(np.arange(len(axis)) == g, at, len(axes)), text)
     return reason
+
+
+def _lacking_text(cover: Coverage, force: int, months: np.ndarray, group: str) -> str:
+    if months[cover.covered[force]].all():
+        return f"no label of {group} occurs in any month of {cover.forces[force]}: its vocabulary may lack the group"
+    which = ", ".join(month_label(cover.months[m]) for m in np.flatnonzero(months))
+    return f"labels of {cover.forces[force]} lack {group} in {which}"
