@@ -11,7 +11,8 @@ help:
 	@echo "make report       a report on invented records, into out/demo"
 	@echo "make test         the whole test suite (PYTEST_ADDOPTS= for pytest's own options)"
 	@echo "make lint         style and types"
-	@echo "make bench        the benchmarks;  make bench-small: a quick run of them"
+	@echo "make bench        the benchmarks, timed"
+	@echo "make bench-small  the benchmarks once, small, untimed: do the rivals' answers agree?"
 	@echo "make clean        remove .venv, out and every cache"
 
 report:
