@@ -141,6 +141,16 @@ def codelist(name: str) -> Codelist:
 
 
 @cache
+def ons_codes() -> dict[str, str]:
+    """Census 2021 code of an ethnic group -> code of `ethnicity_19`.
+
+    >>> ons_codes()["13"]
+    'White British'
+    """
+    return {row["ons_code"]: row["code"] for row in _table("codes") if row["ons_code"]}
+
+
+@cache
 def crosswalk(source: str, target: str) -> Crosswalk:
     """The crosswalk between two codelists. Unknown codes map to themselves unless the table says otherwise.
 
