@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def why_not_skip(node: pytest.Item | pytest.Collector, *, is_real: bool) -> str | None:
     """Why this test, or module of tests, may not be skipped; None when it may."""
-    if "golden" in node.path.name:
+    if "golden" in node.nodeid:
         return "golden tests never skip"
     if is_real and os.environ.get(REQUIRE_REAL):
         return f"{REQUIRE_REAL} is set, so tests on real files may not skip"
