@@ -1,1 +1,76 @@
-"""disprop: disproportionality in police powers."""
+"""disprop: disproportionality in police powers, and how sure we can be.
+
+    import disprop as dp
+
+    searches = dp.tally("data/", by=["ethnicity_self"], force="west-midlands", period=("2019-04", "2020-03"))
+    dp.rate_ratio(searches, dp.census(2021))
+
+Names are resolved when first used, so that `import disprop` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from disprop import audit, intervals, synthetic
+    from disprop.coverage import month_coverage
+    from disprop.io.census import census
+    from disprop.io.frames import read_frame
+    from disprop.io.police_uk import read_police_uk
+    from disprop.job import make_report
+    from disprop.measures.rates import search_rate
+    from disprop.measures.ratios import excess_searches, rate_ratio
+    from disprop.measures.shares import (
+        arrest_share,
+        find_rate,
+        linked_find_where_known,
+        more_thorough_search_share,
+        positive_outcome_share,
+        share_on_video,
+    )
+    from disprop.plan import scan, tally
+    from disprop.tallies import Tally, fold, load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Tally": "tallies",
+    "arrest_share": "measures.shares",
+    "audit": "",
+    "census": "io.census",
+    "excess_searches": "measures.ratios",
+    "find_rate": "measures.shares",
+    "fold": "tallies",
+    "intervals": "",
+    "linked_find_where_known": "measures.shares",
+    "load": "tallies",
+    "make_report": "job",
+    "month_coverage": "coverage",
+    "more_thorough_search_share": "measures.shares",
+    "positive_outcome_share": "measures.shares",
+    "rate_ratio": "measures.ratios",
+    "read_frame": "io.frames",
+    "read_police_uk": "io.police_uk",
+    "scan": "plan",
+    "search_rate": "measures.rates",
+    "share_on_video": "measures.shares",
+    "synthetic": "",
+    "tally": "plan",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'disprop' has no attribute {name!r}")
+    home = _HOMES[name]
+    found = import_module(f"disprop.{name}") if not home else getattr(import_module(f"disprop.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

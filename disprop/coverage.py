@@ -16,7 +16,7 @@ import numpy as np
 
 from disprop.errors import UsageError
 from disprop.months import month_label
-from disprop.tally import Axis, Tally, coded_axis, month_axis
+from disprop.tallies import Axis, Tally, coded_axis, month_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ class Coverage:
         return f"{STATES[state]} {', '.join(month_label(self.months[m]) for m in months)}"
 
 
-def coverage(tally: Tally) -> Coverage:
+def month_coverage(tally: Tally) -> Coverage:
     """Coverage of the tally's scope; without a named period, of the span of its parts.
 
     A submitted month is suspected partial when its rows are below 20% of the median of up to 12 submitted months

@@ -18,7 +18,7 @@ from disprop.errors import InputRefused, UsageError
 from disprop.kernels.counts import count_cells
 from disprop.provenance import Account, merge_counts
 from disprop.records import VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source
-from disprop.tally import Scope, Tally, coded_axis, month_axis, period
+from disprop.tallies import Scope, Tally, coded_axis, month_axis, period
 
 if TYPE_CHECKING:
     import pyarrow as pa

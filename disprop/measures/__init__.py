@@ -1,0 +1,81 @@
+"""The measures: pure functions from tallies to result rows, and the table that says what each of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from disprop.codelists import nearest
+from disprop.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure as the command line and the planner see it.
+
+    `module` and `function` say where it is; `axes` what a tally must be counted by besides the axes of the rows;
+    `population` whether it is divided by residents; `compares` whether it sets groups against a reference.
+    """
+
+    name: str
+    module: str
+    function: str
+    meaning: str
+    axes: tuple[str, ...] = ()
+    population: bool = False
+    compares: bool = False
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        compute: Callable[..., Any] = getattr(import_module(f"disprop.measures.{self.module}"), self.function)
+        return compute(*args, **options)
+
+
+_OUTCOMES = ("outcome", "linked")
+
+MEASURES = {
+    measure.name: measure
+    for measure in (
+        Measure("search_rate", "rates", "search_rate", "Searches per 1,000 residents a year.", (), True),
+        Measure("rate_ratio", "ratios", "rate_ratio", "Rate over the rate of a reference.", (), True, True),
+        Measure("excess_searches", "ratios", "excess_searches", "Searches beyond the reference rate.", (), True, True),
+        Measure("find_rate", "shares", "find_rate", "Share that found the item searched for.", _OUTCOMES),
+        Measure(
+            "linked_find_where_known",
+            "shares",
+            "linked_find_where_known",
+            "Linked finds among records with a flag; seldom safe.",
+            _OUTCOMES,
+        ),
+        Measure(
+            "positive_outcome_share",
+            "shares",
+            "positive_outcome_share",
+            "Share with any outcome but no further action.",
+            ("outcome",),
+        ),
+        Measure("arrest_share", "shares", "arrest_share", "Share that led to an arrest.", ("outcome",)),
+        Measure(
+            "more_thorough_search_share",
+            "shares",
+            "more_thorough_search_share",
+            "Share that removed more than outer clothing.",
+            ("more_thorough", "age_band"),
+        ),
+        Measure(
+            "share_on_video",
+            "shares",
+            "share_on_video",
+            "Share recorded on body-worn video, by tick-box.",
+            ("video_recorded",),
+        ),
+    )
+}
+
+
+def measure(name: str) -> Measure:
+    """The measure of that name; raises UsageError with the nearest known name."""
+    if name not in MEASURES:
+        raise UsageError(f"no measure {name!r}{nearest(name, MEASURES)}")
+    return MEASURES[name]

@@ -16,16 +16,16 @@ from disprop.codelists import codelist
 from disprop.coverage import (
     NO_RESIDENTS_RULE,
     Coverage,
-    coverage,
     covered_only,
     lacks_support,
+    month_coverage,
     resident_months,
     without_residents,
 )
 from disprop.errors import CodelistMismatch, Refused, UsageError
 from disprop.months import month_label
 from disprop.results import join_flags
-from disprop.tally import Axis, Tally
+from disprop.tallies import Axis, Tally
 
 Holes = Literal["whole", "covered"]
 
@@ -168,7 +168,7 @@ def _population_for(tally: Tally, population: Tally, by: Sequence[str], perceive
 
 def _cover(tally: Tally, population: Tally, by: Sequence[str]) -> tuple[Coverage, str]:
     """Coverage of the tally; where forces are pooled, those without residents are left out, by name."""
-    cover = coverage(tally)
+    cover = month_coverage(tally)
     if "force" in by:
         return cover, ""
     bare = without_residents(population, cover.forces)

@@ -10,7 +10,7 @@ import numpy as np
 from disprop.intervals import rate_interval
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
 from disprop.results import join_flags, result_frame
-from disprop.tally import Tally
+from disprop.tallies import Tally
 
 if TYPE_CHECKING:
     import pandas as pd

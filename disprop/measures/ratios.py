@@ -14,7 +14,7 @@ from disprop.intervals import proportion_interval, rate_difference_interval, rat
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
 from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, point_against_band, verdict
 from disprop.results import join_flags, result_frame, text_where
-from disprop.tally import Axis, Tally
+from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
     import pandas as pd

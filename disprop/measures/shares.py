@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from disprop.coverage import coverage
+from disprop.coverage import month_coverage
 from disprop.errors import UsageError
 from disprop.intervals import proportion_interval
 from disprop.measures.exposed import default_by
 from disprop.results import join_flags, result_frame, text_where
-from disprop.tally import Axis, Tally, coded_axis
+from disprop.tallies import Axis, Tally, coded_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,7 +252,7 @@ def _flag_share(
 
 def _months_behind(tally: Tally, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray, str]:
     """Covered force-months and force-months of the period, for each cell (per force where there is a force axis)."""
-    cover = coverage(tally)
+    cover = month_coverage(tally)
     shape = [len(axis) for axis in axes]
     names = [axis.name for axis in axes]
     by_force = "force" in names and len(axes[names.index("force")]) == len(cover.forces)

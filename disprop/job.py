@@ -1,0 +1,130 @@
+"""The main job: records -> tallies -> measures -> report, in one pass over the records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from disprop.codelists import codelist, codelists
+from disprop.coverage import month_coverage
+from disprop.errors import InputRefused, UsageError
+from disprop.measures.rates import search_rate
+from disprop.measures.ratios import excess_searches, rate_ratio
+from disprop.measures.shares import (
+    arrest_share,
+    find_rate,
+    more_thorough_search_share,
+    positive_outcome_share,
+    share_on_video,
+)
+from disprop.months import month_label
+from disprop.plan import as_source, scan
+from disprop.tallies import Tally
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SYNTHETIC = "synthetic"
+
+WANTED = (
+    ("ethnicity_self",),
+    ("ethnicity_self", "outcome", "linked"),
+    ("ethnicity_self", "age_band", "more_thorough"),
+    ("ethnicity_self", "video_recorded"),
+)
+"""The axes of the four tallies that the report's measures need besides force and month."""
+
+Frames = dict[str, "pd.DataFrame"]
+
+
+def make_report(
+    source: Any,
+    folder: str | PathLike[str],
+    *,
+    population: Tally,
+    force: str | None = None,
+    period: tuple[str, str] | None = None,
+    holes: str = "whole",
+    command: str = "",
+) -> list[Path]:
+    """Read records once, compute every measure of the report, and write the page, its tables and the manifest.
+
+    source: what `disprop.tally` reads. force: whose report it is; may be left out when the records are of one force.
+    period: first and last month "YYYY-MM"; without it, every month there is. population: residents, see `census`.
+    holes: "whole" (default) withholds rates over missing months, "covered" uses the months there are.
+
+    Returns the paths written, the page first. Raises UsageError when the force is not clear, InputRefused when there
+    is nothing to report on.
+    """
+    from disprop.report import ReportInputs, write_report
+
+    records = as_source(source)
+    tallies = scan(records, WANTED, force=force, period=period)
+    code = _only_force(tallies[0], force)
+    cover = month_coverage(tallies[0])
+    inputs = ReportInputs(
+        force=code,
+        force_name=codelist("force").label(code),
+        first=month_label(cover.months[0]),
+        last=month_label(cover.months[-1]),
+        results=measure_all(tallies, population, holes=holes),
+        coverage=cover.frame(),
+        account=tallies[0].account,
+        files=records.intake_table() if hasattr(records, "intake_table") else None,
+        provenance=provenance(tallies[0], population, command),
+        synthetic=records.dataset == SYNTHETIC or codelist("force").label(code).endswith("(invented)"),
+        dataset=records.dataset,
+    )
+    return write_report(inputs, Path(folder))
+
+
+def measure_all(tallies: Sequence[Tally], population: Tally, *, holes: str = "whole") -> Frames:
+    """Every result frame of the report, by name, from the tallies of WANTED in their order."""
+    people, outcomes, thorough, video = tallies
+    divided: dict[str, Any] = {"holes": holes}
+    groups = ["force", "ethnicity_self"]
+    frames = {
+        "search_rate": search_rate(people, population, by=groups, **divided),
+        "search_rate_all": search_rate(people, population, by=["force"], **divided),
+        "rate_ratio": rate_ratio(people, population, by=["force"], **divided),
+        "excess_searches": excess_searches(people, population, by=["force"], **divided),
+        "linked_find": find_rate(outcomes, by=groups),
+        "linked_find_all": find_rate(outcomes, by=["force"]),
+        "linked_find_rule_linked": find_rate(outcomes, by=groups, rule="linked"),
+        "linked_find_rule_linked_all": find_rate(outcomes, by=["force"], rule="linked"),
+        "any_find": find_rate(outcomes, by=groups, find="any_find"),
+        "positive_outcome": positive_outcome_share(outcomes, by=groups),
+        "arrest": arrest_share(outcomes, by=groups),
+        "more_thorough": more_thorough_search_share(thorough, by=groups),
+        "more_thorough_children": more_thorough_search_share(thorough, by=groups, age_band="10-17"),
+        "share_on_video": share_on_video(video, by=groups),
+    }
+    return {name: frame for name, frame in frames.items() if len(frame)}
+
+
+def _only_force(tally: Tally, force: str | None) -> str:
+    forces = tally.scope.forces or tuple(sorted({*tally.parts["force"].tolist()}))
+    if not len(tally.parts):
+        raise InputRefused(f"no file of {force or 'any force'} was found; check the path and --force")
+    if len(forces) != 1:
+        raise UsageError(
+            f"a report is about one force; the records hold {', '.join(forces)}: give --force with one of them"
+        )
+    return forces[0]
+
+
+def provenance(tally: Tally, population: Tally, command: str = "") -> dict[str, Any]:
+    """What made the figures: versions, codelists, the digest of every part, the population, the command."""
+    return {
+        "versions": {name: version(name) for name in ("disprop", "numpy", "scipy", "pandas", "pyarrow")},
+        "codelists": codelists(),
+        "population": population.vintage,
+        "parts": {
+            f"{part['dataset']} {part['force']} {month_label(int(part['month']))}": bytes(part["part"]).decode()
+            for part in tally.parts
+        },
+        "command": command,
+    }
