@@ -1,0 +1,130 @@
+"""Docs cannot drift: every command, public name and column is written about, and every worked example runs."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+import disprop
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+DOCS = CHECKOUT / "docs"
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def pages() -> list[Path]:
+    return [CHECKOUT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def glossary_names() -> set[str]:
+    """Every word set in code type in the glossary, the brackets of a call left out."""
+    code = re.findall(r"`([^`\n]+)`", (DOCS / "glossary.md").read_text(encoding="utf-8"))
+    return {re.sub(r"\(.*", "", word) for word in code}
+
+
+def public_names() -> set[str]:
+    """Names of the package, and of those of its public names that are modules."""
+    names = set(disprop.__all__)
+    for name in disprop.__all__:
+        value = getattr(disprop, name)
+        if isinstance(value, ModuleType):
+            names |= {inner for inner in value.__all__ if inner[0].islower()}
+    return names
+
+
+def columns() -> set[str]:
+    from disprop.records import AXES, SEARCH
+    from disprop.results import COLUMNS
+
+    return {column.name for column in (*COLUMNS, *SEARCH, *AXES)}
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ("disprop",)) -> Iterator[str]:
+    """Every command that does something, as it is typed."""
+    if not isinstance(command, click.Group):
+        yield " ".join(path)
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        inner = command.get_command(context, name)
+        assert inner is not None
+        yield from commands(inner, (*path, name))
+
+
+def test_every_public_name_is_in_the_glossary():
+    assert sorted(public_names() - glossary_names()) == []
+
+
+def test_every_column_is_in_the_glossary():
+    assert sorted(columns() - glossary_names()) == []
+
+
+def test_every_command_is_in_the_docs():
+    from disprop.cli import cli
+
+    text = re.sub(r"\s+", " ", "\n".join(page.read_text(encoding="utf-8") for page in pages()))
+    assert [name for name in commands(cli) if name not in text] == []
+
+
+def test_every_command_has_help_with_an_example():
+    from disprop.cli import cli
+
+    def helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
+        yield path, command.help or ""
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                yield from helps(command.get_command(context, name), f"{path} {name}")
+
+    assert [path for path, text in helps(cli, "disprop") if f"\n  {path} " not in f"{text} "] == []
+
+
+def modules() -> list[str]:
+    found = pkgutil.walk_packages(disprop.__path__, prefix="disprop.")
+    return ["disprop", *(module.name for module in found if not module.name.endswith("__main__"))]
+
+
+def has_example(name: str) -> bool:
+    spec = importlib.util.find_spec(name)
+    return spec is not None and ">>> " in Path(spec.origin).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if has_example(name)])
+def test_worked_examples_of_the_source(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testmod(importlib.import_module(name), optionflags=OPTIONS)
+    assert result.attempted
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_worked_examples_of_the_docs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testfile(str(page), module_relative=False, optionflags=OPTIONS).failed == 0
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_links_between_pages_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    local = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", sorted(disprop.__all__))
+def test_every_public_function_has_a_worked_example(name):
+    value = getattr(disprop, name)
+    if inspect.isfunction(value):
+        doc = inspect.getdoc(value) or ""
+        assert ">>> " in doc, f"{name} has no worked example"
+
+
+@pytest.mark.parametrize("name", sorted(disprop.__all__))
+def test_every_public_name_says_what_it_is(name):
+    assert inspect.getdoc(getattr(disprop, name))
