@@ -93,11 +93,11 @@ class Crosswalk:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an error message: the nearest known name, or all of them when nothing is near."""
-    known = list(known)
-    near = get_close_matches(name, known, n=1)
+    spelt = {one.casefold(): one for one in known}
+    near = get_close_matches(name.casefold(), spelt, n=1)
     if near:
-        return f"; did you mean {near[0]!r}?"
-    return "; known: " + ", ".join(known)
+        return f"; did you mean {spelt[near[0]]!r}?"
+    return "; known: " + ", ".join(spelt.values())
 
 
 def normalise(label: str) -> str:
@@ -245,8 +245,7 @@ def force_code(name: str) -> str:
     >>> force_code("Avon & Somerset")
     'avon-and-somerset'
     """
-    known = labels("force", "police.uk")
-    code = known.get(normalise(name))
-    if code is None or code in (BLANK, UNMAPPED):
+    code = labels("force", "police.uk").get(normalise(name)) if name.strip() else None
+    if code is None:
         raise UsageError(f"no force {name!r}{nearest(name, forces())}")
     return code
