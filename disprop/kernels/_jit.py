@@ -19,6 +19,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
@@ -67,6 +68,8 @@ class Kernel:
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments: Any) -> Any:
+        if len(arguments) != len(self.parameters):
+            raise TypeError(f"kernel {self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
         if interpreted():
             return self._interpret(arguments)
         native = self._native or self._load()
@@ -77,7 +80,7 @@ class Kernel:
         return result.value if self.result != "void" else None
 
     def _interpret(self, arguments: Sequence[Any]) -> Any:
-        for parameter, argument in zip(self.parameters, arguments, strict=True):
+        for parameter, argument in zip(self.parameters, arguments):
             for array in argument if parameter.many else [argument] if parameter.ndim else []:
                 parameter.check(array)
         with np.errstate(over="ignore" if self.wraps else "warn"):
@@ -155,23 +158,38 @@ def _parse(signature: str, function: FunctionType) -> tuple[str, list[Parameter]
 
 
 def _ingredients(made: Kernel) -> str:
-    from importlib.metadata import version
-
     llvm = _llvm()
-    files = sorted(Path(__file__).parent.glob("*.py"))
     return json.dumps(
         {
             "kernel": made.name,
             "signature": [made.result, *map(repr, made.parameters)],
             "loaded code": [_fingerprint(function) for function in _reached(made.function)],
-            "sources": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+            "sources": _sources(),
             "python": sys.version,
-            "versions": {name: version(name) for name in ("numba", "llvmlite", "numpy", "scipy")},
+            "versions": {name: _version(name) for name in ("numba", "llvmlite", "numpy", "scipy")},
             "settings": {name: value for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")},
             "machine": [llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()],
         },
         indent=1,
     )
+
+
+def _sources() -> dict[str, str]:
+    """File name -> SHA-256 of every file of this folder; empty where they cannot be read (a zip, .pyc files only)."""
+    try:
+        files = sorted(Path(__file__).parent.glob("*.py"))
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    except OSError:
+        return {}
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return str(import_module(package).__version__)
 
 
 def _reached(function: FunctionType) -> list[FunctionType]:
@@ -198,7 +216,9 @@ def _fingerprint(function: FunctionType) -> str:
 
 def _folder(name: str, about: str) -> Path | None:
     root = _cache.cache_root()
-    return root / "kernels" / f"{name}-{hashlib.sha256(about.encode()).hexdigest()}" if root else None
+    if root is None or not json.loads(about)["sources"]:
+        return None
+    return root / "kernels" / f"{name}-{hashlib.sha256(about.encode()).hexdigest()}"
 
 
 # From Python to machine code: numba makes LLVM's language, LLVM makes an object file.
@@ -304,7 +324,7 @@ def _c_types(parameters: Sequence[Parameter]) -> Iterator[Any]:
 
 def _flatten(parameters: Sequence[Parameter], arguments: Sequence[Any]) -> Iterator[Any]:
     """The addresses, lengths and numbers that the machine code takes."""
-    for parameter, argument in zip(parameters, arguments, strict=True):
+    for parameter, argument in zip(parameters, arguments):
         if parameter.many:
             yield (ctypes.c_void_p * len(argument))(*[parameter.check(array).ctypes.data for array in argument])
         elif parameter.ndim:
