@@ -16,6 +16,7 @@ from disprop.io.census import census_digests
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CARRIED = ("disprop/_data", "disprop/report/templates", "disprop/audit/templates")
+SAFELY = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # not in the first releases of Python 3.11
 ASK = """
 import json, disprop
 from disprop.io.census import census_digests
@@ -37,7 +38,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("from-sdist")
     sdist = build("sdist", source=CHECKOUT, into=tmp_path_factory.mktemp("sdist"))
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **SAFELY)
     (source,) = folder.iterdir()
     return build("wheel", source=source, into=tmp_path_factory.mktemp("wheel"))
 
