@@ -123,12 +123,12 @@ def build_frame(records: Any, *, columns: FrameColumns, salt: bytes | None = Non
     fields = {RECORD_ID: ids} | {name: source.column(name) for name in columns.labels}
     if columns.grounds is not None and salt is not None:
         fields[GROUNDS_HASH] = _grounds_hashes(ids, source.column(columns.grounds), salt)
-    return _canonical(pa.table(fields), columns.strata)
+    return canonical(pa.table(fields), columns.strata)
 
 
 def parse_frame(content: bytes, *, strata: Sequence[str]) -> Frame:
     """A frame from its lodged bytes. Raises InputRefused when they are not in the canonical form."""
-    frame = _canonical(as_text_table(pa.BufferReader(content), None), tuple(strata))
+    frame = canonical(as_text_table(pa.BufferReader(content), None), tuple(strata))
     if frame.content != content:
         raise InputRefused("the lodged frame is not in canonical form (order, quoting or line ends): lodge it again")
     return frame
@@ -273,8 +273,9 @@ def _content(array: Any) -> tuple[bytes, np.ndarray]:
     return bytes(memoryview(array.buffers()[2])[offsets[0] : offsets[-1]]), offsets[1:] - offsets[0]
 
 
-def _canonical(table: Any, strata: tuple[str, ...]) -> Frame:
-    _check_not_empty(table)
+def canonical(table: Any, strata: tuple[str, ...]) -> Frame:
+    """Text columns (record_id among them) sorted and laid out as a Frame."""
+    _check_layout(table, strata)
     keys = [(name, "ascending") for name in (*strata, RECORD_ID)]
     table = table.take(pc.sort_indices(table, sort_keys=keys)).combine_chunks()
     header = ",".join(_lines_of_names(table.column_names)).encode() + b"\n"
@@ -283,7 +284,9 @@ def _canonical(table: Any, strata: tuple[str, ...]) -> Frame:
     return Frame(table, strata, header + body, len(header), ends + len(header), _starts(table, strata))
 
 
-def _check_not_empty(table: Any) -> None:
+def _check_layout(table: Any, strata: tuple[str, ...]) -> None:
+    for name in (*strata, RECORD_ID):
+        _one_column(table, name)
     if not table.num_rows:
         raise InputRefused("the frame has no records: nothing can be drawn")
 
