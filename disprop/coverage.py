@@ -213,8 +213,8 @@ def lacks_support(tally: Tally, axis: str, population: Tally | None = None) -> n
 def _never(counts: np.ndarray, residents: np.ndarray) -> np.ndarray:
     """Groups (force x group) that never occur although many residents make that incredible."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate = counts.sum(axis=1, keepdims=True) / residents.sum(axis=1, keepdims=True)
-    return (counts == 0) & (np.nan_to_num(rate * residents) * NEVER_SHARE >= SUPPORT_EXPECTED)
+        expected = residents * counts.sum(axis=1, keepdims=True) / residents.sum(axis=1, keepdims=True)
+    return (counts == 0) & (np.nan_to_num(expected) * NEVER_SHARE >= SUPPORT_EXPECTED)
 
 
 def _residents(tally: Tally, axis: str, population: Tally) -> np.ndarray:

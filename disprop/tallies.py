@@ -341,14 +341,14 @@ class Tally:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        at = np.flatnonzero(self.counts if self.missing is None else (self.counts != 0) | self.missing)
+        at = np.nonzero(np.atleast_1d((self.counts != 0) | _mask(self)))
         columns = {
-            axis.name: pa.DictionaryArray.from_arrays(i.astype(np.int32), list(axis.codes))
-            for axis, i in zip(self.axes, np.unravel_index(at, self.counts.shape))
+            axis.name: pa.DictionaryArray.from_arrays(i.astype(np.int32), pa.array(axis.codes, pa.string()))
+            for axis, i in zip(self.axes, at)
         }
-        columns["n"] = pa.array(self.counts.reshape(-1)[at])
+        columns["n"] = pa.array(np.atleast_1d(self.counts)[at])
         if self.missing is not None:
-            columns["missing"] = pa.array(self.missing.reshape(-1)[at])
+            columns["missing"] = pa.array(np.atleast_1d(self.missing)[at])
         header = {
             "format": FORMAT,
             "unit": self.unit,
@@ -383,13 +383,13 @@ def load(path: str | PathLike[str]) -> Tally:
 def _from_header(header: Mapping[str, Any], table: Any) -> Tally:
     axes = tuple(Axis(a["name"], a["codelist"], tuple(a["codes"])) for a in header["axes"])
     shape = tuple(len(axis) for axis in axes)
-    at = tuple(table[axis.name].combine_chunks().indices.to_numpy() for axis in axes)
+    at = tuple(_positions(table[axis.name], axis) for axis in axes)
     counts = np.zeros(shape, dtype=np.int64)
     counts[at] = table["n"].to_numpy() if axes else table["n"].to_numpy().sum()
     missing = None
     if "missing" in table.column_names:
         missing = np.zeros(shape, dtype=bool)
-        missing[at] = table["missing"].to_numpy()
+        missing[at] = table["missing"].to_numpy() if axes else table["missing"].to_numpy().any()
     scope = dict(header["scope"])
     if scope["forces"] is not None:
         scope["forces"] = tuple(scope["forces"])
@@ -404,6 +404,15 @@ def _from_header(header: Mapping[str, Any], table: Any) -> Tally:
         missing=missing,
         vintage=header["vintage"],
     )
+
+
+def _positions(column: Any, axis: Axis) -> np.ndarray:
+    """Positions on the axis of a dictionary column, whose own dictionary may hold fewer codes in another order."""
+    found = [np.empty(0, dtype=np.int64)]
+    for chunk in column.chunks:
+        known = np.array([axis.index(code) for code in chunk.dictionary.to_pylist()], dtype=np.int64)
+        found.append(known[chunk.indices.to_numpy()])
+    return np.concatenate(found)
 
 
 def _axes_text(tally: Tally) -> str:

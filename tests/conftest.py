@@ -5,9 +5,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REQUIRE_REAL = "DISPROP_REQUIRE_REAL"
+
+# The same examples in every run, and no verdict on time: this is a shared machine's suite, not a benchmark.
+settings.register_profile("disprop", deadline=None, derandomize=True)
+settings.load_profile("disprop")
 
 
 def real_data_folder() -> Path:

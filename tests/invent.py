@@ -1,0 +1,79 @@
+"""Small invented records for the tests of the engine, seeded or drawn by hypothesis."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import strategies as st
+
+from disprop.codelists import codelist, forces
+from disprop.provenance import Account
+from disprop.tallies import Tally, coded_axis
+
+SELF = (
+    "White - English/Welsh/Scottish/Northern Irish/British",
+    "White - Irish",
+    "Mixed/Multiple ethnic groups - White and Asian",
+    "Asian/Asian British - Pakistani",
+    "Asian/Asian British - Chinese",
+    "Black/African/Caribbean/Black British - African",
+    "Black/African/Caribbean/Black British - Caribbean",
+    "Other ethnic group - Any other ethnic group",
+    "Other ethnic group - Not stated",
+    None,
+    "Martian",
+)
+CHOICES = {
+    "force": ("west-midlands", "kent", "btp"),
+    "month": ("2019-04", "2019-05", "2019-06", "2019-07", "2019-08", "2019-09", "2019-10", "2019-11"),
+    "search_type": ("Person search", "Person and Vehicle search", "Vehicle search"),
+    "gender": ("Male", "Female", None),
+    "age_band": ("10-17", "18-24", None),
+    "ethnicity_self": SELF,
+    "ethnicity_officer": ("White", "Black", "Asian", "Other", None),
+    "object": ("Controlled drugs", "Stolen goods", None),
+    "outcome": (
+        "A no further action disposal",
+        "Arrest",
+        "Community resolution",
+        "Nothing found - no further action",
+        None,
+    ),
+    "linked": ("True", "False", None),
+    "more_thorough": ("True", "False", None),
+    "video_recorded": ("yes", "no", None),
+}
+
+rows = st.lists(st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}), max_size=40)
+
+
+def many(n: int, seed: int = 1, **fixed: object) -> list[dict]:
+    """n rows drawn with a fixed seed; keyword arguments fix a column to one value or to other choices."""
+    rng = random.Random(seed)
+    choices = {name: fixed.get(name, values) for name, values in CHOICES.items()}
+    choices = {name: values if isinstance(values, tuple) else (values,) for name, values in choices.items()}
+    return [{name: rng.choice(values) for name, values in choices.items()} for _ in range(n)]
+
+
+def residents(by_force: dict[str, dict[str, int]]) -> Tally:
+    """A population by force and the 5 self-defined groups; a force given None has no residents."""
+    force = coded_axis("force", "force", by_force)
+    ethnicity = coded_axis("ethnicity_self", "ethnicity_5")
+    import numpy as np
+
+    counts = np.array([[(by_force[f] or {}).get(g, 0) for g in ethnicity.codes] for f in force.codes], dtype=np.int64)
+    missing = np.array([[by_force[f] is None for _ in ethnicity.codes] for f in force.codes])
+    account = Account(read=int(counts.sum()))
+    return Tally(
+        (force, ethnicity), counts, "residents", "residents", account=account, missing=missing, vintage="invented"
+    )
+
+
+PEOPLE = {
+    "west-midlands": {"White": 1_793_173, "Mixed": 121_685, "Asian": 667_315, "Black": 236_047, "Other": 101_435},
+    "kent": {"White": 1_500_000, "Mixed": 40_000, "Asian": 80_000, "Black": 50_000, "Other": 20_000},
+    "btp": None,
+}
+POPULATION = residents(PEOPLE)
+
+assert set(PEOPLE) <= set(forces()) | set(codelist("force").codes)
