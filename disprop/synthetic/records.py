@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
 from disprop.months import month_label, month_number
@@ -137,13 +136,15 @@ def police_uk_csv(records: pa.RecordBatch) -> bytes:
 
 def _published(values: pa.Array) -> pa.Array:
     """A column as the public files write it: six decimals, ISO times with offset, empty for blank."""
+    if pa.types.is_dictionary(values.type):
+        return values.cast(pa.string())
+    known = values.dictionary_encode()
+    each = known.dictionary.to_numpy(zero_copy_only=False)
     if pa.types.is_floating(values.type):
-        known = values.fill_null(0.0).to_numpy()
-        return pa.array(np.char.mod("%.6f", known), mask=values.is_null().to_numpy(zero_copy_only=False))
-    if pa.types.is_timestamp(values.type):
-        iso = np.datetime_as_string(values.to_numpy(zero_copy_only=False), unit="s")
-        return pc.binary_join_element_wise(pa.array(iso), "+00:00", "")
-    return values.cast(pa.string())
+        words = [f"{degrees:.6f}" for degrees in each.tolist()]
+    else:
+        words = [f"{time}+00:00" for time in np.datetime_as_string(each, unit="s").tolist()]
+    return pa.DictionaryArray.from_arrays(known.indices, pa.array(words, pa.string())).cast(pa.string())
 
 
 def truth_json(truths: Sequence[Truth], months: Sequence[str], seed: int) -> str:
