@@ -388,11 +388,9 @@ def demo(out: str, seed: int) -> int:
     Example:
       disprop demo --out out/demo
     """
-    from disprop.synthetic import demo as invent
+    from disprop.job import demo as invent
 
-    click.echo(f"The report is at {invent(out, seed=seed)}")
+    written = invent(out, seed=seed)
+    click.echo(f"Its records are in {Path(out) / 'records'}, its residents in {Path(out) / 'residents.parquet'}")
+    click.echo(f"The report is at {written[0]}")
     return OK
-
-
-if __name__ == "__main__":
-    main()

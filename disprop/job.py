@@ -116,6 +116,25 @@ def _only_force(tally: Tally, force: str | None) -> str:
     return forces[0]
 
 
+def demo(folder: str | PathLike[str], *, seed: int = 1) -> list[Path]:
+    """Invent a force with known truth; write its records, its residents, its truth and the report on them.
+
+    The records are written in the public format too, so that `disprop report` can be tried on them; the report is made
+    from the table they were drawn as, because the public format has no column for video. Everything says SYNTHETIC.
+
+    Returns the paths of the report, the page first.
+    """
+    from disprop.io.frames import read_frame
+    from disprop.synthetic import make_records, population, write_police_uk
+
+    home = Path(folder)
+    write_police_uk(home / "records", seed=seed)
+    residents = population()
+    residents.save(home / "residents.parquet")
+    records = read_frame(make_records(seed=seed), dataset=SYNTHETIC)
+    return make_report(records, home, population=residents, command=f"disprop demo --seed {seed}")
+
+
 def provenance(tally: Tally, population: Tally, command: str = "") -> dict[str, Any]:
     """What made the figures: versions, codelists, the digest of every part, the population, the command."""
     return {
