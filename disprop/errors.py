@@ -39,3 +39,7 @@ class CoverageError(DispropError):
 
 class Refused(DispropError):
     """The figure asked for would mislead; the message gives the reason."""
+
+
+class BalanceError(DispropError):
+    """Rows read are not the rows accounted for: a defect of disprop itself; nothing was counted."""
