@@ -12,6 +12,8 @@ from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln, ex
 from disprop.intervals.interval import FloatArray, Interval, Limits, aligned, choose, interval, refuse_more
 from disprop.intervals.roots import root
 
+_SMALLEST = np.nextafter(0, 1)  # stands for a share too small to be held
+
 
 def proportion_interval(
     *, events: ArrayLike, trials: ArrayLike, confidence: ArrayLike = 0.95, method: str = "wilson"
@@ -56,7 +58,7 @@ def proportion_interval(
     limits = choose(method, METHODS, "proportion_interval")
     x, n, tail = aligned(events=events, trials=trials, confidence=confidence)
     refuse_more("events", x, "trials", n)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         low, high = limits(x, n - x, tail)
         return interval(x / n, np.where(x == 0, 0.0, low), np.where(x == n, 1.0, high))
 
@@ -97,11 +99,12 @@ def _beta_log_odds(a: FloatArray, b: FloatArray, tail: FloatArray) -> FloatArray
     scipy's quantile has 5 digits only for some whole a with b in the millions: two Newton steps mend it.
     From p and 1 - p apart, no digit is lost where one count dwarfs the other.
     """
-    log_odds = np.log(betaincinv(a, b, tail)) - np.log(betainccinv(b, a, tail))
+    p, q = (np.maximum(share, _SMALLEST) for share in (betaincinv(a, b, tail), betainccinv(b, a, tail)))
+    log_odds = np.log(p) - np.log(q)
     for _ in range(2):
         slope = np.exp(a * log_expit(log_odds) + b * log_expit(-log_odds) - betaln(a, b))
         step = (_beta_below(log_odds, a, b) - tail) / slope
-        log_odds = np.where(np.isfinite(step), log_odds - step, log_odds)
+        log_odds = np.where(np.abs(step) < 1, log_odds - step, log_odds)  # mends, does not search
     return log_odds
 
 

@@ -31,7 +31,7 @@ def proportion_difference_interval(
     - `newcombe` (default): the distances of each proportion from its own Wilson limits, as a root of squares.
     - `mee`: all differences d with (a / n1 - c / n0 - d)² <= z² (p1 q1 / n1 + p0 q0 / n0), where p1 and p0 = p1 - d are
       the proportions most likely to have given the counts if d were true.
-    - `miettinen_nurminen`: the same with z² times N / (N - 1), N = n1 + n0: a little wider.
+    - `miettinen_nurminen`: the same with z² times N / (N - 1), N = n1 + n0: a little wider (and -1 to 1 for N <= 1).
     - `wald`: the same as `mee` with the observed proportions in place of p1 and p0, cut to -1 and 1. A replica.
 
     Shapes: scalars, arrays and pandas Series broadcast together, by position (a Series' index is not used);
@@ -62,7 +62,7 @@ def proportion_difference_interval(
     refuse_more("events", a, "trials", n1)
     refuse_more("reference_events", c, "reference_trials", n0)
     nothing = (n1 == 0) | (n0 == 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         low, high = limits(a, n1, c, n0, tail)
         return interval(a / n1 - c / n0, np.where(nothing, -1.0, low), np.where(nothing, 1.0, high))
 
@@ -85,7 +85,8 @@ def _mee(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray, tail: Flo
 
 def _miettinen_nurminen(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray, tail: FloatArray) -> Limits:
     z = -ndtri(tail) * np.sqrt((n1 + n0) / (n1 + n0 - 1))
-    return _score_low(a, n1, c, n0, z), -_score_low(c, n0, a, n1, z)
+    low, high = _score_low(a, n1, c, n0, z), -_score_low(c, n0, a, n1, z)
+    return np.where(n1 + n0 <= 1, -1.0, low), np.where(n1 + n0 <= 1, 1.0, high)
 
 
 def _score_low(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray, z: FloatArray) -> FloatArray:

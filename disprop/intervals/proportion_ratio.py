@@ -31,7 +31,8 @@ def proportion_ratio_interval(
 
     - `koopman` (default): all ratios R whose chi-square statistic (a - n1 p1)² / (n1 p1 q1) + (c - n0 p0)² / (n0 p0 q0)
       is at most z², where p1 = R p0 are the proportions most likely to have given the counts if R were true.
-    - `miettinen_nurminen`: the same with z² times N / (N - 1), N = n1 + n0: a little wider.
+    - `miettinen_nurminen`: the same with z² times N / (N - 1), N = n1 + n0: a little wider (0 to infinity
+      for N <= 1).
     - `katz_log`: exp(log ratio -+ z sqrt(1 / a - 1 / n1 + 1 / c - 1 / n0)). A replica.
 
     Shapes: scalars, arrays and pandas Series broadcast together, by position (a Series' index is not used);
@@ -62,7 +63,7 @@ def proportion_ratio_interval(
     refuse_more("events", a, "trials", n1)
     refuse_more("reference_events", c, "reference_trials", n0)
     nothing = (n1 == 0) | (n0 == 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         low, high = limits(a, n1, c, n0, tail)
         estimate = np.where(nothing | (c == 0), np.nan, a / n1 / (c / n0))
         low, high = np.where(nothing | (a == 0), 0.0, low), np.where(nothing | (c == 0), np.inf, high)
@@ -76,7 +77,8 @@ def _koopman(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray, tail:
 
 def _miettinen_nurminen(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray, tail: FloatArray) -> Limits:
     square = ndtri(tail) ** 2 * (n1 + n0) / (n1 + n0 - 1)
-    return _score_low(a, n1, c, n0, square), 1 / _score_low(c, n0, a, n1, square)
+    low, high = _score_low(a, n1, c, n0, square), 1 / _score_low(c, n0, a, n1, square)
+    return np.where(n1 + n0 <= 1, 0.0, low), np.where(n1 + n0 <= 1, np.inf, high)
 
 
 def _score_low(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray, square: FloatArray) -> FloatArray:

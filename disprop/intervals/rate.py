@@ -51,7 +51,7 @@ def rate_interval(
     limits = choose(method, METHODS, "rate_interval")
     x, t, tail = aligned(events=events, exposure=exposure, confidence=confidence)
     t = np.where(t == 0, np.nan, t)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         low, high = limits(x, tail)
         return interval(x / t, low / t, high / t)
 

@@ -56,7 +56,7 @@ def rate_difference_interval(
         confidence=confidence,
     )
     n1, n0 = (np.where((n1 > 0) & (n0 > 0), n, np.nan) for n in (n1, n0))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         low, high = limits(a, n1, c, n0, tail)
         return interval(a / n1 - c / n0, low, high)
 

@@ -75,7 +75,7 @@ def rate_ratio_interval(
         confidence=confidence,
     )
     _check_dispersion(phi, method)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         scale = np.where((n1 > 0) & (n0 > 0), n0 / n1, np.nan)
         low, high = limits(a / phi, c / phi, tail)
         estimate = np.where(c == 0, np.nan, a / c)
