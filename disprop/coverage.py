@@ -88,6 +88,14 @@ def month_coverage(tally: Tally) -> Coverage:
     A submitted month is suspected partial when its rows are below 20% of the median of up to 12 submitted months
     before it (at least 6, else it is not assessed); below 60% is a warning. An empty month that fails the same test is
     suspected partial too, because an empty file from a force that searches every day is not a month without searches.
+
+    >>> import disprop as dp
+    >>> records = dp.synthetic.make_records(months=("2023-04", "2023-06"))
+    >>> month_coverage(dp.tally(records, by=[])).frame()
+                 force    month      state  rows warning
+    0  synthetic-shire  2023-04  submitted  1628
+    1  synthetic-shire  2023-05    missing     0
+    2  synthetic-shire  2023-06  submitted  1825
     """
     parts = tally.parts
     scope = tally.scope

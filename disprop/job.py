@@ -27,7 +27,8 @@ from disprop.tallies import Tally
 if TYPE_CHECKING:
     import pandas as pd
 
-SYNTHETIC = "synthetic"
+INVENTED = "(invented)"
+"""How the label of every force ends that `disprop.synthetic` makes records of."""
 
 WANTED = (
     ("ethnicity_self",),
@@ -58,6 +59,12 @@ def make_report(
 
     Returns the paths written, the page first. Raises UsageError when the force is not clear, InputRefused when there
     is nothing to report on.
+
+    >>> import disprop as dp, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = make_report(dp.synthetic.make_records(), folder, population=dp.synthetic.population())
+    >>> written[0].name
+    'report.html'
     """
     from disprop.report import ReportInputs, write_report
 
@@ -75,7 +82,7 @@ def make_report(
         account=tallies[0].account,
         files=records.intake_table() if hasattr(records, "intake_table") else None,
         provenance=provenance(tallies[0], population, command),
-        synthetic=records.dataset == SYNTHETIC or codelist("force").label(code).endswith("(invented)"),
+        synthetic=codelist("force").label(code).endswith(INVENTED),
         dataset=records.dataset,
     )
     return write_report(inputs, Path(folder))
@@ -131,7 +138,7 @@ def demo(folder: str | PathLike[str], *, seed: int = 1) -> list[Path]:
     write_police_uk(home / "records", seed=seed)
     residents = population()
     residents.save(home / "residents.parquet")
-    records = read_frame(make_records(seed=seed), dataset=SYNTHETIC)
+    records = read_frame(make_records(seed=seed))
     return make_report(records, home, population=residents, command=f"disprop demo --seed {seed}")
 
 

@@ -364,7 +364,14 @@ class Tally:
 
 
 def load(path: str | PathLike[str]) -> Tally:
-    """Read a tally written by `Tally.save`; raises InputRefused when the file is something else."""
+    """Read a tally written by `Tally.save`; raises InputRefused when the file is something else.
+
+    >>> import disprop as dp, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dp.synthetic.population().save(f"{folder}/residents.parquet")
+    ...     load(f"{folder}/residents.parquet")
+    <Tally of 2,060,000 residents: force (1) x ethnicity_self (8); 0 parts>
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -455,7 +462,13 @@ def _sum_into(values: np.ndarray, at: int, lookup: np.ndarray, size: int) -> np.
 
 
 def fold(tallies: Iterable[Tally]) -> Tally:
-    """Sum of several tallies; raises UsageError when there are none."""
+    """Sum of several tallies; raises UsageError when there are none.
+
+    >>> import disprop as dp
+    >>> months = [dp.tally(dp.synthetic.make_records(months=(month,)), by=["gender"]) for month in ("2023-04", "2023-05")]
+    >>> fold(months)
+    <Tally of 3,336 searches: force (1) x month (2) x gender (5); 2 parts>
+    """
     several = list(tallies)
     if not several:
         raise UsageError("nothing to add: give at least one tally")

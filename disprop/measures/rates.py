@@ -45,6 +45,17 @@ def search_rate(
 
     Returns one row a cell, columns as in `disprop.results.COLUMNS`, unit "searches per 1,000 residents per year".
     Raises AxisMismatch, CodelistMismatch, Refused, UsageError as `expose` does.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["ethnicity_self"])
+    >>> rates = search_rate(searches, dp.synthetic.population(), by=["ethnicity_self"])
+    >>> rates[["ethnicity_self", "estimate", "low", "high"]].round(1)
+      ethnicity_self  estimate   low  high
+    0          White       7.2   7.0   7.3
+    1          Mixed      13.2  12.4  14.2
+    2          Asian      11.3  10.9  11.7
+    3          Black      20.5  19.6  21.4
+    4          Other       6.4   5.1   8.0
     """
     found = expose(tally, population, default_by(tally) if by is None else by, holes=holes, perceived=perceived)
     keep = found.rows()

@@ -87,6 +87,16 @@ def rate_ratio(
 
     Returns one row a comparison, columns as in `disprop.results.COLUMNS`, unit "ratio".
     Raises UsageError for an unknown reference, and what `expose` raises.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["ethnicity_self"])
+    >>> ratios = rate_ratio(searches, dp.synthetic.population(), by=[])
+    >>> ratios[["ethnicity_self", "estimate", "low", "high", "verdict"]].round(1)
+      ethnicity_self  estimate  low  high              verdict
+    0          Mixed       1.9  1.7   2.0               higher
+    1          Asian       1.6  1.5   1.7               higher
+    2          Black       2.9  2.7   3.1               higher
+    3          Other       0.9  0.7   1.1  no clear difference
     """
     pairs = _pairs(tally, population, of, reference, by, holes, perceived)
     phi = month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
@@ -135,6 +145,15 @@ def excess_searches(
     and resident-years divided by the month dispersion phi where there are 6 or more covered months.
 
     Arguments and errors as `rate_ratio`; the reference is a named group or "everyone else". Unit: searches.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["ethnicity_self"])
+    >>> excess_searches(searches, dp.synthetic.population(), by=[])[["ethnicity_self", "estimate", "low", "high"]].round()
+      ethnicity_self  estimate     low    high
+    0          Mixed     377.0   323.0   436.0
+    1          Asian    1210.0   971.0  1465.0
+    2          Black    1283.0  1153.0  1423.0
+    3          Other      -9.0   -25.0    11.0
     """
     if reference == EVERYONE:
         raise UsageError("excess over 'everyone' counts the group against itself; give a group or 'everyone else'")

@@ -76,6 +76,12 @@ def find_rate(
     tally: axes `outcome` (and `linked` for linked finds). by: axes of the rows; default every other axis but month.
     Returns one row a cell, columns as in `disprop.results.COLUMNS`, unit "share of searches".
     Raises AxisMismatch when the tally lacks an axis, UsageError for an unknown choice.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["outcome", "linked"])
+    >>> find_rate(searches)[["estimate", "low", "high", "bound_low", "bound_high"]].round(3)
+       estimate    low   high  bound_low  bound_high
+    0     0.203  0.197  0.208      0.199       0.218
     """
     if find == "any_find":
         answers = _any_find(tally, _axes(tally, by, ("outcome", "linked")))
@@ -94,6 +100,12 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
     the records with a flag are not like the others. Numerator as under `linked_positive`; limits Wilson.
 
     Arguments, columns and errors as `find_rate`; measure "linked_find_where_known".
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["outcome", "linked"])
+    >>> linked_find_where_known(searches)[["estimate", "numerator", "denominator"]].round(3)
+       estimate  numerator  denominator
+    0       NaN     4016.0      15425.0
     """
     names = _axes(tally, by, ("outcome", "linked"))
     turned = tally.recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
@@ -138,12 +150,25 @@ def positive_outcome_share(tally: Tally, *, by: Sequence[str] | None = None, con
 
     A positive outcome is not a find: an arrest may be for something else. Bounds count every unknown outcome as no,
     then as yes. Limits: Wilson. Tally axis: `outcome`. Columns and errors as `find_rate`.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["outcome"])
+    >>> positive_outcome_share(searches)[["estimate", "low", "high", "bound_low", "bound_high"]].round(3)
+       estimate    low   high  bound_low  bound_high
+    0     0.253  0.247  0.259      0.251       0.259
     """
     return _outcome_share(tally, "positive_outcome", "outcome_class", "positive", "no_action", by, confidence)
 
 
 def arrest_share(tally: Tally, *, by: Sequence[str] | None = None, confidence: float = 0.95) -> pd.DataFrame:
-    """Share of searches that led to an arrest, among those whose outcome is known; see `positive_outcome_share`."""
+    """Share of searches that led to an arrest, among those whose outcome is known; see `positive_outcome_share`.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["outcome"])
+    >>> arrest_share(searches)[["estimate", "low", "high", "bound_low", "bound_high"]].round(3)
+       estimate    low  high  bound_low  bound_high
+    0     0.125  0.121  0.13      0.124       0.132
+    """
     return _outcome_share(tally, "arrest", "arrest", "yes", "no", by, confidence)
 
 
@@ -154,6 +179,14 @@ def more_thorough_search_share(
 
     Refused when 95% or more of the records are blank, bounds only above 5%, else given. `age_band="10-17"` keeps the
     searches of children only. Tally axis: `more_thorough` (and `age_band`). Columns and errors as `find_rate`.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["age_band", "more_thorough"])
+    >>> more_thorough_search_share(searches, by=[], age_band="10-17")[["numerator", "denominator", "bound_low", "flag"]].round(3)
+       numerator  ...                                               flag
+    0       82.0  ...  bounds only: 218 of 3,778 are unknown (6%); ag...
+
+    [1 rows x 4 columns]
     """
     kept = tally if age_band is None else tally.select(age_band=age_band)
     note = "" if age_band is None else f"ages {age_band}"
@@ -165,6 +198,12 @@ def share_on_video(tally: Tally, *, by: Sequence[str] | None = None, confidence:
 
     The tick-box says that a camera ran, not that footage exists. Refused when 95% or more of the records are blank,
     bounds only above 5%, else given. Tally axis: `video_recorded`. Columns and errors as `find_rate`.
+
+    >>> import disprop as dp
+    >>> searches = dp.tally(dp.synthetic.make_records(), by=["video_recorded"])
+    >>> share_on_video(searches)[["estimate", "low", "high", "bound_low", "bound_high"]].round(3)
+       estimate   low   high  bound_low  bound_high
+    0     0.963  0.96  0.965      0.933       0.964
     """
     return _flag_share(tally, "share_on_video", "video_recorded", by, confidence, "by tick-box")
 
