@@ -156,7 +156,7 @@ def place(latitudes: Sequence[str], longitudes: Sequence[str], notes: Counter[st
     >>> [axis.tolist() for axis in place(["-1.85", "0"], ["52.48", "0"], Counter())]
     [[52.48, nan], [-1.85, nan]]
     """
-    return placed(_degrees(latitudes, notes), _degrees(longitudes, notes), notes)
+    return placed(degrees(latitudes, notes), degrees(longitudes, notes), notes)
 
 
 def placed(north: np.ndarray, east: np.ndarray, notes: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +174,8 @@ def _within(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     return (values >= limits[0]) & (values <= limits[1])
 
 
-def _degrees(texts: Sequence[str], notes: Counter[str]) -> np.ndarray:
+def degrees(texts: Sequence[str], notes: Counter[str]) -> np.ndarray:
+    """Degrees of one coordinate column, NaN where blank or not a number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -24,9 +23,10 @@ from disprop.io.rules import (
     NO_OFFSET,
     REPEATED_HOUR,
 )
-from disprop.months import FIRST_YEAR, LAST_YEAR
+from disprop.months import FIRST_YEAR, LAST_YEAR, london_seconds
 
 TIME_ZONES = ("UTC", "Europe/London")
+HOUR = 3600
 
 _FORM = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?",
@@ -80,7 +80,7 @@ def within_range(seconds: np.ndarray) -> Instants:
 
 def _one_by_one(texts: Sequence[str], time_zone: str) -> Instants:
     found = Instants(np.zeros(len(texts), dtype=np.int64))
-    known: dict[str, tuple[int, tuple[str, ...], str]] = {}
+    known: dict[str, tuple[int, list[str], str]] = {}
     for i, text in enumerate(texts):
         if text not in known:
             known[text] = _instant(text.strip(), time_zone)
@@ -93,58 +93,61 @@ def _one_by_one(texts: Sequence[str], time_zone: str) -> Instants:
     return found
 
 
-def _instant(text: str, time_zone: str) -> tuple[int, tuple[str, ...], str]:
+def _instant(text: str, time_zone: str) -> tuple[int, list[str], str]:
     """UTC seconds, notes, and the reason when it cannot be read."""
     if text.casefold() in BLANK_WORDS:
-        return 0, (), DATE_BLANK
+        return 0, [], DATE_BLANK
     match = _FORM.fullmatch(text)
     if match is None:
-        return 0, (), DATE_UNREADABLE
+        return 0, [], DATE_UNREADABLE
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     if not FIRST_YEAR - 1 <= year <= LAST_YEAR + 1:
-        return 0, (), DATE_RANGE
+        return 0, [], DATE_RANGE
     try:
-        clock = datetime(year, month, day, hour, minute, second)
-        moment, notes = _placed(clock, match[8], time_zone, dated_only=match[4] is None)
+        clock = int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+        seconds, notes = _placed(clock, match[8], time_zone, dated_only=match[4] is None)
     except ValueError:
-        return 0, (), DATE_UNREADABLE
-    if match[7] and match[7].strip("0"):
-        notes = (*notes, FRACTION)
-    seconds = int(moment.timestamp())
-    return (seconds, notes, "") if _FIRST <= seconds < _LAST else (0, (), DATE_RANGE)
+        return 0, [], DATE_UNREADABLE
+    if not _FIRST <= seconds < _LAST:
+        return 0, [], DATE_RANGE
+    return seconds, notes + [FRACTION] * bool(match[7] and match[7].strip("0")), ""
 
 
-def _placed(
-    clock: datetime, offset: str | None, time_zone: str, *, dated_only: bool
-) -> tuple[datetime, tuple[str, ...]]:
-    """The clock reading in its zone, with the notes on how the zone was found."""
+def _placed(clock: int, offset: str | None, time_zone: str, *, dated_only: bool) -> tuple[int, list[str]]:
+    """UTC seconds of a clock reading, with the notes on how its zone was found."""
     if offset:
-        return clock.replace(tzinfo=_offset(offset)), ()
-    if time_zone == "UTC":
-        return clock.replace(tzinfo=UTC), (DATE_ONLY if dated_only else NO_OFFSET,)
-    notes = (DATE_ONLY,) if dated_only else (LOCAL_TIME, *clock_change(clock))
-    return clock.replace(tzinfo=ZoneInfo(time_zone)), notes
+        return clock - _offset(offset), []
+    found = from_clock(np.array([clock]), time_zone=time_zone)
+    return int(found.seconds[0]), [DATE_ONLY] if dated_only else list(found.notes)
 
 
-def clock_change(clock: datetime) -> tuple[str, ...]:
-    """The rule for a UK clock reading that came twice, or never; nothing for any other.
+def from_clock(clock: np.ndarray, *, time_zone: str) -> Instants:
+    """Instants of clock readings without an offset (seconds since 1970 as the clock shows them).
 
-    >>> clock_change(datetime(2019, 10, 27, 1, 30)), clock_change(datetime(2019, 3, 31, 1, 30))
-    (('repeated clock hour, first one taken',), ('missing clock hour, read an hour on',))
+    Where the UK clock shows a time twice, the first is taken; a time that it skips is read by the hour before, so
+    01:30 on the last Sunday of March is the instant that the clock shows as 02:30.
+
+    >>> from_clock(np.array([1_553_995_800]), time_zone="Europe/London").notes  # 31 March 2019, 01:30
+    Counter({'date without offset read as UK local time': 1, 'missing clock hour, read an hour on': 1})
     """
-    london = ZoneInfo("Europe/London")
-    first, second = clock.replace(tzinfo=london), clock.replace(tzinfo=london, fold=1)
-    if first.utcoffset() == second.utcoffset():
-        return ()
-    shown = first.astimezone(UTC).astimezone(london).replace(tzinfo=None)
-    return (REPEATED_HOUR,) if shown == clock else (MISSING_HOUR,)
+    if time_zone == "UTC":
+        found = within_range(clock)
+        found.notes[NO_OFFSET] = len(clock)
+        return found
+    summer, winter = clock - HOUR, clock
+    fits_summer, fits_winter = london_seconds(summer) == clock, london_seconds(winter) == clock
+    found = within_range(np.where(fits_summer, summer, winter))
+    repeated, missing = int((fits_summer & fits_winter).sum()), int((~fits_summer & ~fits_winter).sum())
+    found.notes.update({LOCAL_TIME: len(clock), REPEATED_HOUR: repeated, MISSING_HOUR: missing})
+    found.notes = +found.notes
+    return found
 
 
-def _offset(text: str) -> tzinfo:
+def _offset(text: str) -> int:
+    """Seconds east of UTC."""
     if text == "Z":
-        return UTC
+        return 0
     hours, minutes = int(text[1:3]), int(text[3:].lstrip(":") or 0)
-    span = timedelta(hours=hours, minutes=minutes)
     if minutes > 59 or hours > 23:
         raise ValueError(text)
-    return timezone(-span if text[0] == "-" else span)
+    return (hours * HOUR + minutes * 60) * (-1 if text[0] == "-" else 1)

@@ -255,11 +255,21 @@ NOT_CSV = _rule("refused", "not a CSV of searches", "a web page, a PDF, a workbo
 NO_HEADER = _rule("refused", "no header", "the first line is a row of data", "refused")
 REQUIRED_COLUMN = _rule("refused", "column missing", "no `Type` or no `Date`", "refused")
 OTHER_KIND = _rule("refused", "another kind of police.uk file", "a street-level crime file given by name", "refused")
+BAD_TABLE = _rule(
+    "refused",
+    "not a table of searches",
+    "a table in memory without `force` or without `event_time` and `month`, or with a column twice",
+    "refused",
+)
 BAD_JSON = _rule("refused", "not a JSON list of searches", "broken JSON, or an error answer", "refused")
 ENCRYPTED = _rule("refused", "encrypted archive member", "a zip member under a password", "refused")
 NESTED = _rule("refused", "archive inside an archive", "a zip within a zip", "refused")
 DAMAGED = _rule(
     "refused", "damaged archive", "a check sum that fails, a cut-off file, an unknown compression", "refused"
+)
+BAD_CELL = _rule("refused", "not a number", "another word for a number in a published table", "refused")
+WIDTH_TABLE = _rule(
+    "refused", "row of another width", "a row of a published table with another number of fields", "refused"
 )
 CHANGED = _rule("refused", "changed while it was read", "size, time or content differ from the start", "refused")
 TWO_FILES = _rule(

@@ -1,0 +1,92 @@
+"""Typed columns of a table in memory -> text, months and instants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from disprop.errors import UsageError
+from disprop.io.dates import Instants, from_clock, instants, within_range
+from disprop.io.rules import DATE_BLANK, DATE_ONLY, FRACTION
+from disprop.months import FIRST_YEAR, LAST_YEAR, month_number
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_MONTH, BAD_MONTH = -1, -2
+
+_FIRST_MONTH, _LAST_MONTH = (FIRST_YEAR - 1970) * 12, (LAST_YEAR - 1970) * 12 + 11
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """A column as text, whatever its type; nulls stay null."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException:
+        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+
+
+def texts(column: pa.Array) -> list[str]:
+    """The values of a column as text, null as blank."""
+    return ["" if text is None else text for text in as_text(column).to_pylist()]
+
+
+def months(column: pa.Array) -> np.ndarray:
+    """Month numbers of a `month` column: `2019-04`, a date, or a month number; NO_MONTH for null, BAD_MONTH else."""
+    import pyarrow as pa
+
+    counted, dated = pa.types.is_integer(column.type), pa.types.is_temporal(column.type)
+    came = texts(column)
+    known = {text: _month(text, counted=counted, dated=dated) for text in set(came)}
+    return np.array([known[text] for text in came], dtype=np.int64)
+
+
+def _month(text: str, *, counted: bool, dated: bool) -> int:
+    if not text.strip():
+        return NO_MONTH
+    try:
+        month = int(text) if counted else month_number(text[:7] if dated else text)
+    except UsageError:
+        return BAD_MONTH
+    return month if _FIRST_MONTH <= month <= _LAST_MONTH else BAD_MONTH
+
+
+def column_instants(column: pa.Array, *, time_zone: str) -> Instants:
+    """Instants of a time column: timestamps with or without a zone, dates, or text; nulls are blank dates."""
+    import pyarrow as pa
+
+    if pa.types.is_date(column.type):
+        found = _of_timestamps(column.cast(pa.timestamp("s")), time_zone)
+        found.notes.clear()
+        found.notes[DATE_ONLY] = len(column) - column.null_count
+        return found
+    if pa.types.is_timestamp(column.type):
+        return _of_timestamps(column, time_zone)
+    return instants(texts(column), time_zone=time_zone)
+
+
+def _of_timestamps(column: pa.Array, time_zone: str) -> Instants:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    given = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    whole = column.cast(pa.timestamp("s", column.type.tz), safe=False)
+    clock = whole.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False)
+    found = within_range(clock) if column.type.tz else from_clock(clock, time_zone=time_zone)
+    broken = pc.sum(pc.not_equal(whole.cast(column.type), column)).as_py()
+    if broken:
+        found.notes[FRACTION] += broken
+    return _spread(found, given, len(column))
+
+
+def _spread(found: Instants, rows: np.ndarray, n: int) -> Instants:
+    """Instants of some rows as those of all n: the others are blank dates."""
+    seconds = np.zeros(n, dtype=np.int64)
+    seconds[rows] = found.seconds
+    blank = dict.fromkeys(np.setdiff1d(np.arange(n), rows).tolist(), DATE_BLANK)
+    return Instants(seconds, blank | {int(rows[i]): why for i, why in found.refused.items()}, found.notes)
