@@ -100,7 +100,8 @@ def test_measure_refuses_a_choice_that_it_does_not_have(run, records):
 
 def test_reference_and_period_and_force(run, records):
     arguments = ["measure", "rate_ratio", *options(records), "--by", "force", "--reference", "everyone else"]
-    code, out, _ = run(*arguments, "--from", "2023-04", "--to", "2023-06", "--force", "synthetic-shire", "--format", "json")
+    period = ["--from", "2023-04", "--to", "2023-06"]
+    code, out, _ = run(*arguments, *period, "--force", "synthetic-shire", "--format", "json")
     rows = json.loads(out)
     assert code == 0
     assert {row["reference"] for row in rows} == {"everyone else"}
@@ -136,7 +137,8 @@ def test_tally_shows_counts_and_saves_a_tally(run, records, tmp_path):
     code, out, _ = run("tally", records / "files", "--by", "gender", "--format", "csv")
     assert code == 0
     assert out.splitlines()[0] == "force,month,gender,n"
-    assert run("tally", records / "files", "--by", "gender", "--format", "parquet", "--out", tmp_path / "t.parquet")[0] == 0
+    saved = ["--format", "parquet", "--out", tmp_path / "t.parquet"]
+    assert run("tally", records / "files", "--by", "gender", *saved)[0] == 0
     assert load(tmp_path / "t.parquet") == dp.tally([records / "files"], by=["gender"])
 
 

@@ -28,7 +28,7 @@ def grouped(pieces, rng):
     """The pieces, shuffled and joined into a few random groups."""
     rng.shuffle(pieces)
     cuts = sorted(rng.sample(range(1, len(pieces)), 4))
-    return [sum(pieces[a:b], []) for a, b in zip([0, *cuts], [*cuts, len(pieces)])]
+    return [[row for piece in pieces[a:b] for row in piece] for a, b in zip([0, *cuts], [*cuts, len(pieces)])]
 
 
 WHOLE = tally_of(ROWS)

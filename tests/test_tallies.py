@@ -72,7 +72,7 @@ def test_two_versions_of_a_month_are_a_revision():
     one, other = (
         Tally((), np.array(3), "searches", parts=parts([part(files)]), account=Account(read=3)) for files in ("a", "b")
     )
-    with pytest.raises(RevisionError, match="two versions of police.uk search kent 2019-04"):
+    with pytest.raises(RevisionError, match=r"two versions of police\.uk search kent 2019-04"):
         one + other
 
 
@@ -88,7 +88,7 @@ def test_a_slot_twice_in_one_table_is_refused():
 
 
 def test_units_never_mix():
-    with pytest.raises(UnitMismatch, match="searches .* residents"):
+    with pytest.raises(UnitMismatch, match=r"searches .* residents"):
         tally_of(many(5)).project(["force"]) + POPULATION.project(["force"])
 
 

@@ -194,7 +194,7 @@ def month_dispersion(group: np.ndarray, reference: np.ndarray, used: np.ndarray)
     group, reference: counts, shape (..., months). used: bool, shape (months,). Returns shape (...).
 
     >>> month_dispersion(np.array([[10, 30, 10, 30, 10, 30]]), np.full((1, 6), 100), np.ones(6, bool)).round(2)
-    array([4.1])
+    array([5.03])
     """
     a, n = group[..., used].astype(float), (group + reference)[..., used].astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
