@@ -128,6 +128,12 @@ def test_every_room_has_its_place():
     assert not unknown, f"{sorted(unknown)}: add each to LAYERS in {__file__}, and to docs/architecture.md"
 
 
+def test_the_map_shows_every_room():
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {room_of(path) for path in sources()} - {"__init__", "__main__"}
+    assert sorted(room for room in rooms if f"`{room}`" not in text) == []
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_point_inward(path):
     found = [(use, why_refused(room_of(path), other, use)) for other, use in rooms_imported(path)]
