@@ -27,6 +27,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from disprop.codelists import forces
+from disprop.errors import UsageError
 from disprop.months import month_label, month_number
 from disprop.synthetic import NOTICE, make_forces
 from disprop.synthetic.draw import N_PLACES, Chances, chances, describe, expected_searches, instants, places, stream
@@ -35,6 +36,8 @@ from disprop.synthetic.truth import Truth
 
 ROW_GROUP = 1 << 20
 N_SMALL_AREAS = 35_672
+PERSONS_FROM = 1 << 40
+"""Added to the numbers of people, so that no officer has a person's key."""
 REAL_CODES = "The force codes are those of real forces; the records are random and no force made them.\n"
 
 
@@ -42,7 +45,8 @@ REAL_CODES = "The force codes are those of real forces; the records are random a
 class Plan:
     """What to make, and what every record is drawn from.
 
-    `weights[force, month, kind]` adds to 1. `officers` and `persons` are how many there are, 0 for no such column.
+    `weights[force, month, kind]` adds to 1. `pools` has an entry for each column wanted beside the canonical ones:
+    where the members (areas, officers, people) of each force, or of each force and kind, start.
     """
 
     rows: int
@@ -52,9 +56,7 @@ class Plan:
     ready: Chances
     coordinates: np.ndarray
     weights: np.ndarray
-    small_areas: int
-    officers: int
-    persons: int
+    pools: dict[str, np.ndarray]
 
     @property
     def force_codes(self) -> pa.Array:
@@ -65,13 +67,15 @@ def make_plan(
     *, rows: int, seed: int = 1, first: str = "2015-04", n_months: int = 120, small_areas: bool = False,
     officers: int = 0, persons: int = 0,
 ) -> Plan:  # fmt: skip
-    """The plan of one data set; raises UsageError when `first` is not a month."""
+    """The plan of one data set; raises UsageError when `first` is not a month, or for too few officers or persons."""
     codes = [code for code, force in forces().items() if force.pfa_code]
     truths = tuple(replace(t, force=code, name=f"{code} (invented)") for t, code in zip(make_forces(len(codes)), codes))
     months = range(month_number(first), month_number(first) + n_months)
     expected = np.array([[expected_searches(truth, month) for month in months] for truth in truths])
     spread = truths[0].month_dispersion
     expected *= stream(seed, "months").gamma(1 / spread, spread, expected.shape)
+    weights = expected / expected.sum()
+    wanted = {"small_area": N_SMALL_AREAS if small_areas else 0, "officer_key": officers, "person_key": persons}
     return Plan(
         rows=rows,
         seed=seed,
@@ -79,11 +83,24 @@ def make_plan(
         truths=truths,
         ready=chances(truths[0]),
         coordinates=np.vstack([places(code) for code in codes]),
-        weights=expected / expected.sum(),
-        small_areas=N_SMALL_AREAS if small_areas else 0,
-        officers=officers,
-        persons=persons,
+        weights=weights,
+        pools={name: _pools(weights, total, by_kind=name == "person_key") for name, total in wanted.items() if total},
     )
+
+
+def _pools(weights: np.ndarray, total: int, *, by_kind: bool) -> np.ndarray:
+    """Where the members of each force (or each force and kind) start, and at the end where the last stop.
+
+    Every pool has a member; nobody is in those of vehicle-only searches. Raises UsageError for fewer than pools.
+    """
+    shares = weights.sum(axis=1)
+    shares[:, -1] = 0
+    shares = (shares if by_kind else shares.sum(axis=1)).reshape(-1)
+    if total < len(shares):
+        raise UsageError(f"{total} officers, people or areas for {len(shares)} pools of them; ask for at least as many")
+    sizes = np.where(shares > 0, np.maximum(np.rint(shares / shares.sum() * total), 1), 0).astype(np.int64)
+    sizes[sizes.argmax()] += total - sizes.sum()
+    return np.concatenate([[0], np.cumsum(sizes)])
 
 
 # Records -------------------------------------------------------------------------------------------------------------
@@ -112,31 +129,20 @@ def records(
 def _extra(plan: Plan, rng: np.random.Generator, force: np.ndarray, kind: np.ndarray) -> dict[str, pa.Array]:
     """The columns asked for beside the canonical ones; a vehicle-only search has no person."""
     extra: dict[str, pa.Array] = {}
-    if plan.small_areas:
-        area = _pick(rng, _pools(plan, plan.small_areas, by_kind=False), force, skew=1.5)
-        extra["small_area"] = _small_areas(area)
-    if plan.officers:
-        extra["officer_key"] = pa.array(
-            _scramble(_pick(rng, _pools(plan, plan.officers, by_kind=False), force, skew=2))
-        )
-    if plan.persons:
-        person = _pick(rng, _pools(plan, plan.persons, by_kind=True), force * plan.weights.shape[2] + kind, skew=1)
-        nobody = kind == plan.weights.shape[2] - 1
-        extra["person_key"] = pa.array(_scramble(person + plan.officers), mask=nobody)
+    kinds = plan.weights.shape[2]
+    if "small_area" in plan.pools:
+        extra["small_area"] = _small_areas(_pick(rng, plan.pools["small_area"], force, skew=1.5))
+    if "officer_key" in plan.pools:
+        extra["officer_key"] = pa.array(_scramble(_pick(rng, plan.pools["officer_key"], force, skew=2)))
+    if "person_key" in plan.pools:
+        person = _pick(rng, plan.pools["person_key"], force * kinds + kind, skew=1)
+        extra["person_key"] = pa.array(_scramble(person + PERSONS_FROM), mask=kind == kinds - 1)
     return extra
-
-
-def _pools(plan: Plan, total: int, *, by_kind: bool) -> np.ndarray:
-    """Where each force's (or force and group's) members start, and at the end where the last stops."""
-    shares = plan.weights.sum(axis=1)
-    shares[:, -1] = 0  # nobody is searched in a vehicle-only search
-    edges = np.cumsum(shares if by_kind else shares.sum(axis=1)) / shares.sum()
-    return np.concatenate([[0], np.rint(edges * total)]).astype(np.int64)
 
 
 def _pick(rng: np.random.Generator, pools: np.ndarray, of: np.ndarray, *, skew: float) -> np.ndarray:
     """A member of each record's pool; with skew above 1 the first members are the busiest."""
-    size = np.maximum(np.diff(pools), 1)
+    size = np.diff(pools)
     return pools[of] + (rng.random(len(of)) ** skew * size[of]).astype(np.int64)
 
 
@@ -273,15 +279,18 @@ def main(
     if rows < 1 or rows != int(rows):
         raise click.UsageError(f"--rows {rows:g}: give a whole number of at least 1")
     start = time.perf_counter()
-    plan = make_plan(
-        rows=int(rows),
-        seed=seed,
-        first=first,
-        n_months=n_months,
-        small_areas=small_areas,
-        officers=officers,
-        persons=persons,
-    )
+    try:
+        plan = make_plan(
+            rows=int(rows),
+            seed=seed,
+            first=first,
+            n_months=n_months,
+            small_areas=small_areas,
+            officers=officers,
+            persons=persons,
+        )
+    except UsageError as why:
+        raise click.UsageError(str(why)) from None
     folder.mkdir(parents=True, exist_ok=True)
     _write_notes(plan, folder)
     if shuffled:
