@@ -31,7 +31,9 @@ lint:
 
 bench:
 	$(set_up) report test
-	@$(python) -m pytest benchmarks --benchmark-enable --benchmark-only
+	@mkdir -p .benchmarks
+	@$(python) -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-json=.benchmarks/latest.json
+	@$(python) -m benchmarks.page .benchmarks/latest.json
 
 bench-small:
 	$(set_up) report test

@@ -1,0 +1,1 @@
+"""Speed, measured against other engines giving the same answer. Never asserted in a test."""
