@@ -11,7 +11,8 @@ from disprop.errors import AxisMismatch, CodelistMismatch, Refused, UsageError
 from disprop.intervals import proportion_interval, rate_interval, rate_ratio_interval
 from disprop.measures import MEASURES, measure
 from disprop.measures.exposed import PERCEIVED
-from disprop.measures.ratios import COMBINED, month_dispersion
+from disprop.measures.pairs import COMBINED
+from disprop.measures.ratios import month_dispersion
 from disprop.measures.verdicts import VERDICTS, verdict
 from disprop.results import COLUMNS
 from disprop.tallies import Axis, Tally
