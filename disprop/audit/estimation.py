@@ -18,19 +18,18 @@ from disprop.audit.commitment import name_some
 from disprop.audit.effective import METHODS, ShareInterval, share_interval
 from disprop.audit.finite import hypergeometric_limits
 from disprop.audit.sample import MET, NOT_MET, Sample
-from disprop.audit.sizes import check_open, normal_quantile, smallest_difference
+from disprop.audit.sizes import check_open, normal_quantile
 from disprop.audit.survey import (
     Design,
     Estimate,
-    covariance,
     design,
     design_effect,
     domain_mean,
     domain_total,
-    mean_scores,
 )
 from disprop.errors import Refused, UsageError
 from disprop.intervals import proportion_interval
+from disprop.results import COLUMNS, result_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +39,18 @@ Array = np.ndarray
 ALL_METHODS = (*METHODS, "hypergeometric", "hmicfrs")
 TARGETS = ("these_records", "process")
 ALL_RECORDS = "all records"
-EVERYONE_ELSE = "everyone else"
-MATTERS = 0.10
 
-TOO_FEW, NO_CLEAR_DIFFERENCE, HIGHER, LOWER = "too few to say", "no clear difference", "higher", "lower"
-NOT_COMPUTABLE = "not computable"
+EXTRA = (
+    "target",
+    "effective_size",
+    "design_effect",
+    "bound_interval_low",
+    "bound_interval_high",
+    "records",
+    "total",
+    "total_low",
+    "total_high",
+)
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,10 @@ def estimate(
         target: "these_records" (the records of the period; with finite-population correction; the default where
             their number is known) or "process" (how such records come about; without).
 
-    Returns columns: measure, domain, group, numerator, denominator (plain counts), n_unknown, estimate, low, high,
-    confidence, method, target, unit, effective_size, design_effect, bound_low, bound_high (the estimate with every
-    unknown against, and for), bound_interval_low, bound_interval_high (their outer limits), records (in scope, known
-    or estimated), total, total_low, total_high, flag.
+    Returns domain, group, and the columns of every result row: numerator and denominator are plain counts, bound_low
+    and bound_high the estimate with every unknown against, and for. Then EXTRA: target, effective_size,
+    design_effect, bound_interval_low and bound_interval_high (outer limits of the bounds), records (in scope, known
+    or estimated), total, total_low, total_high.
 
     Raises: UsageError for an unknown method, target or domain; Refused where a method does not apply.
 
@@ -89,67 +95,32 @@ def estimate(
     >>> from disprop.audit.sample import sample_from_table
     >>> reviewed = sample_from_table(pa.table({"met": ["yes"] * 84 + ["no"] * 13}), met="met", records=26372)
     >>> row = estimate(reviewed).iloc[0]
-    >>> [round(100 * row[name], 2) for name in ("estimate", "low", "high")]
-    [86.6, 78.43, 91.99]
+    >>> print(f"{row['estimate']:.2%}, {row['low']:.2%} to {row['high']:.2%}")
+    86.60%, 78.43% to 91.99%
     >>> row = estimate(reviewed, method="hmicfrs").iloc[0]
-    >>> round(100 * row["estimate"], 1), round(50 * (row["high"] - row["low"]), 1)
-    (86.6, 6.8)
+    >>> print(f"{row['estimate']:.1%} +/- {50 * (row['high'] - row['low']):.1f}")
+    86.6% +/- 6.8
     """
-    import pandas as pd
-
     names = list(sample.domains) if domains is None else list(domains)
-    target = _check(sample, names, method, confidence, target)
+    target = check_arguments(sample, names, method, confidence, target)
     rows = [
         _row(sample, domain, group, inside, method, confidence, target)
         for domain, group, inside in _groups(sample, names)
     ]
-    return pd.DataFrame(rows)
+    return rows_frame(rows, EXTRA)
 
 
-def compare(
-    sample: Sample,
-    *,
-    domain: str,
-    reference: str | None = None,
-    method: str = "wilson",
-    confidence: float = 0.95,
-    target: str | None = None,
-    matters: float = MATTERS,
-) -> pd.DataFrame:
-    """Each group of a domain against a reference group, or against everyone else: the difference in shares.
-
-    The limits square the two groups' own limits and add their covariance (Newcombe's way, as extended by Zou and
-    Donner 2008): at 0% and 100% they keep an honest width.
-
-    Verdict, the first that holds: `not computable` (an empty side); `higher` or `lower` (the limits leave out 0);
-    `too few to say` (the smallest difference below the reference that this sample would show with 80% power is more
-    than `matters`, 10 points by default); `no clear difference`, which does not show that there is none.
-
-    Raises: UsageError for an unknown domain or reference.
-
-    >>> import pyarrow as pa
-    >>> from disprop.audit.sample import sample_from_table
-    >>> table = pa.table({"met": ["yes"] * 35 + ["no"] * 6 + ["yes"] * 49 + ["no"] * 7,
-    ...                   "group": ["minority"] * 41 + ["white"] * 56})
-    >>> reviewed = sample_from_table(table, met="met", domains=["group"])
-    >>> compare(reviewed, domain="group", reference="white")["verdict"].tolist()
-    ['too few to say']
-    """
-    import pandas as pd
-
-    target = _check(sample, [domain], method, confidence, target)
-    groups = sorted(set(sample.domains[domain]))
-    if reference is not None and reference not in groups:
-        raise UsageError(f"{domain!r} has no group {reference!r}; it has {', '.join(map(repr, groups))}")
-    rows = [
-        _difference_row(sample, domain, group, reference, method, confidence, target, matters)
-        for group in groups
-        if group != reference
-    ]
-    return pd.DataFrame(rows)
+def rows_frame(rows: list[dict[str, Any]], extra: Sequence[str]) -> pd.DataFrame:
+    """Dictionaries as result rows: every result column, then the extra ones."""
+    names = [column.name for column in COLUMNS]
+    values = {name: [row.get(name) for row in rows] for name in names if any(name in row for row in rows)}
+    frame = result_frame({name: [row[name] for row in rows] for name in ("domain", "group")}, values)
+    for name in extra:
+        frame[name] = [row.get(name) for row in rows]
+    return frame
 
 
-def _check(sample: Sample, domains: Sequence[str], method: str, confidence: float, target: str | None) -> str:
+def check_arguments(sample: Sample, domains: Sequence[str], method: str, confidence: float, target: str | None) -> str:
     check_open(confidence=confidence)
     if method not in ALL_METHODS:
         raise UsageError(f"method came as {method!r}; the choices are {', '.join(ALL_METHODS)}")
@@ -316,90 +287,3 @@ def _flag(sample: Sample, reviewed: _Reviewed, counts: dict[str, int], part: Arr
     if counts["n_unknown"]:
         notes.append(f"{counts['n_unknown']} not known: see the bounds")
     return "; ".join(notes)
-
-
-def _difference_row(
-    sample: Sample,
-    domain: str,
-    group: str,
-    reference: str | None,
-    method: str,
-    confidence: float,
-    target: str,
-    matters: float,
-) -> dict[str, Any]:
-    reviewed = _reviewed(sample, target)
-    values, scope = reviewed.sample.domains[domain], reviewed.sample.in_scope
-    one = (values == group) & scope
-    two = ((values != group) if reference is None else (values == reference)) & scope
-    head = {"measure": sample.measure, "domain": domain, "group": group, "reference": reference or EVERYONE_ELSE}
-    tail = {"confidence": confidence, "method": method, "target": target, "unit": "difference in shares"}
-    if not one.any() or not two.any():
-        return head | _no_difference(one, two) | tail | {"verdict": NOT_COMPUTABLE}
-    figures = _difference(
-        reviewed, one, two, "wilson" if method in ("hmicfrs", "hypergeometric") else method, confidence
-    )
-    return head | figures | tail | {"verdict": _verdict(figures, matters)}
-
-
-def _no_difference(one: Array, two: Array) -> dict[str, Any]:
-    blank = dict.fromkeys(("share", "reference_share", "estimate", "low", "high", "smallest_difference"), math.nan)
-    return {"denominator": int(one.sum()), "reference_denominator": int(two.sum())} | blank
-
-
-def _difference(reviewed: _Reviewed, one: Array, two: Array, method: str, confidence: float) -> dict[str, Any]:
-    plan, met = reviewed.design, reviewed.sample.met
-    shares = [domain_mean(plan, met, part) for part in (one, two)]
-    limits = [
-        share_interval(plan, share, part, method=method, confidence=confidence)
-        for share, part in zip(shares, (one, two))
-    ]
-    low, high = combine_limits(shares, limits, _correlation(plan, met, one, two))
-    sizes = [max(limit.effective_size, 1.0) for limit in limits]
-    return {
-        "denominator": int(one.sum()),
-        "reference_denominator": int(two.sum()),
-        "share": shares[0].value,
-        "reference_share": shares[1].value,
-        "estimate": shares[0].value - shares[1].value,
-        "low": low,
-        "high": high,
-        "smallest_difference": _noticeable(shares[1].value, sizes, confidence),
-    }
-
-
-def combine_limits(
-    shares: Sequence[Estimate], limits: Sequence[ShareInterval], correlation: float
-) -> tuple[float, float]:
-    """Limits of a difference from the limits of its two sides (method of variance estimates recovery)."""
-    (p1, p2), (one, two) = (share.value for share in shares), limits
-
-    def reach(first: float, second: float) -> float:
-        return math.sqrt(max(first**2 + second**2 - 2 * correlation * first * second, 0.0))
-
-    return p1 - p2 - reach(p1 - one.low, two.high - p2), p1 - p2 + reach(one.high - p1, p2 - two.low)
-
-
-def _correlation(plan: Design, met: Array, one: Array, two: Array) -> float:
-    scores = np.column_stack([mean_scores(plan, met, part)[1] for part in (one, two)])
-    matrix = covariance(plan, scores)
-    scale = math.sqrt(matrix[0, 0] * matrix[1, 1])
-    return float(matrix[0, 1] / scale) if scale > 1e-24 else 0.0
-
-
-def _noticeable(share: float, sizes: Sequence[float], confidence: float) -> float:
-    """Smallest difference below the reference's share (kept off 0 and 1) that has 80% power."""
-    if any(math.isinf(size) for size in sizes):
-        return 0.0
-    base = min(max(share, 0.01), 0.99)
-    found = smallest_difference(share=base, sample=sizes[0], other_sample=sizes[1], confidence=confidence)
-    return math.nan if found is None else found
-
-
-def _verdict(figures: dict[str, Any], matters: float) -> str:
-    if figures["low"] > 0:
-        return HIGHER
-    if figures["high"] < 0:
-        return LOWER
-    noticeable = figures["smallest_difference"]
-    return TOO_FEW if math.isnan(noticeable) or noticeable > matters else NO_CLEAR_DIFFERENCE

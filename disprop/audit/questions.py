@@ -15,11 +15,13 @@ SHEET_COLUMNS = ("list", "place", "role", "record_id", "reviewer", "status", "re
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One question. `counted` answers go above the line; `unknown` enter as bounds; `not_applicable` are left out.
 
+    `statement` says in a sentence what the counted answers mean: "the grounds were recorded and reasonable".
     With `counted` empty the share of every answer is estimated in turn.
     """
 
     key: str
     words: str
+    statement: str = ""
     answers: tuple[str, ...] = ("yes", "no", "cannot tell")
     counted: tuple[str, ...] = ("yes",)
     unknown: tuple[str, ...] = ("cannot tell",)
@@ -30,12 +32,22 @@ QUESTIONS = (
     Question(
         "grounds_reasonable",
         "Are the grounds recorded, and would they lead a reasonable person to suspect what the officer suspected?",
+        "the grounds were recorded and reasonable",
     ),
-    Question("object_told", "Was the person told what the officer was looking for?"),
-    Question("copy_offered", "Was the person offered a copy of the record?"),
+    Question(
+        "object_told",
+        "Was the person told what the officer was looking for?",
+        "the person was told what the officer was looking for",
+    ),
+    Question(
+        "copy_offered",
+        "Was the person offered a copy of the record?",
+        "the person was offered a copy of the record",
+    ),
     Question(
         "video_complete",
         "Is there body-worn video, and does it show the whole search?",
+        "video shows the whole search",
         answers=("whole", "part", "none", "cannot tell"),
         counted=("whole",),
     ),
@@ -45,7 +57,11 @@ QUESTIONS = (
         answers=("officer", "information", "both", "cannot tell"),
         counted=(),
     ),
-    Question("cannabis_smell_alone", "Was the smell of cannabis the only ground?"),
+    Question(
+        "cannabis_smell_alone",
+        "Was the smell of cannabis the only ground?",
+        "the smell of cannabis was the only ground",
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""The estimate corrected for reviewer error, from the part of the sample that was reviewed twice.
+"""Records that were reviewed twice: their ratings, and the estimate corrected for reviewer error.
 
 Double sampling: every record has a first answer, a random part also a second one, which is taken as right (a senior
 reviewer, or the answer agreed after discussion). With p the share of first answers that are yes, a the share of
@@ -24,13 +24,29 @@ import numpy as np
 from disprop.audit.drawn import Drawn
 from disprop.audit.effective import even_size, size_of_equal_precision
 from disprop.audit.estimation import reviewed_part
-from disprop.audit.reviews import Reviews
+from disprop.audit.questions import find_question
+from disprop.audit.reviews import REVIEWED, Reviews
 from disprop.audit.sample import MET, Sample, review_samples
 from disprop.audit.survey import Design, domain_mean
 from disprop.errors import Refused, UsageError
 from disprop.intervals import proportion_interval
 
 Array = np.ndarray
+
+
+def ratings(reviews: Reviews, *, question: str) -> list[list[str | None]]:
+    """One row for each record with two answers or more, one column for each reviewer, for `reviewers.agreement`.
+
+    "Cannot tell" is an answer like the others; None where a reviewer gave none.
+    """
+    key = find_question(reviews.questions, question).key
+    names = reviews.reviewers
+    table: dict[str, list[str | None]] = {}
+    for review in reviews.accepted:
+        if review.status == REVIEWED and review.answers.get(key):
+            row = table.setdefault(review.record_id, [None] * len(names))
+            row[names.index(review.reviewer)] = review.answers[key]
+    return [row for row in table.values() if sum(answer is not None for answer in row) > 1]
 
 
 def corrected_estimate(
