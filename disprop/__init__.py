@@ -30,6 +30,13 @@ if TYPE_CHECKING:
         positive_outcome_share,
         share_on_video,
     )
+    from disprop.measures.unknowns import (
+        agreement_matrix,
+        agreement_share,
+        rate_ratio_allocated,
+        rate_ratio_imputed,
+        tipping_share,
+    )
     from disprop.plan import scan, tally
     from disprop.tallies import Tally, fold, load
 
@@ -37,6 +44,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Tally": "tallies",
+    "agreement_matrix": "measures.unknowns",
+    "agreement_share": "measures.unknowns",
     "arrest_share": "measures.shares",
     "audit": "",
     "census": "io.census",
@@ -51,6 +60,8 @@ _HOMES = {
     "more_thorough_search_share": "measures.shares",
     "positive_outcome_share": "measures.shares",
     "rate_ratio": "measures.ratios",
+    "rate_ratio_allocated": "measures.unknowns",
+    "rate_ratio_imputed": "measures.unknowns",
     "read_frame": "io.frames",
     "read_police_uk": "io.police_uk",
     "scan": "plan",
@@ -58,6 +69,7 @@ _HOMES = {
     "share_on_video": "measures.shares",
     "synthetic": "",
     "tally": "plan",
+    "tipping_share": "measures.unknowns",
 }
 
 __all__ = [*_HOMES]

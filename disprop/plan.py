@@ -73,8 +73,11 @@ def scan(
     """Several tallies in one pass over the records; arguments as for `tally`, one list of axes a tally.
 
     >>> import disprop as dp
-    >>> scan(dp.synthetic.make_records(months=("2023-04",)), [["ethnicity_self"], ["object", "outcome"]])
-    [<Tally of 1,594 searches: force (1) x month (1) x ethnicity_self (8); 1 parts>, <Tally of 1,594 searches: force (1) x month (1) x object (19) x outcome (12); 1 parts>]
+    >>> april = dp.synthetic.make_records(months=("2023-04",))
+    >>> for counted in scan(april, [["ethnicity_self"], ["object", "outcome"]]):
+    ...     counted
+    <Tally of 1,594 searches: force (1) x month (1) x ethnicity_self (8); 1 parts>
+    <Tally of 1,594 searches: force (1) x month (1) x object (19) x outcome (12); 1 parts>
     """
     records = as_source(source)
     request = _request(force, period, vehicle_only)

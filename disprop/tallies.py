@@ -465,8 +465,8 @@ def fold(tallies: Iterable[Tally]) -> Tally:
     """Sum of several tallies; raises UsageError when there are none.
 
     >>> import disprop as dp
-    >>> months = [dp.tally(dp.synthetic.make_records(months=(month,)), by=["gender"]) for month in ("2023-04", "2023-05")]
-    >>> fold(months)
+    >>> each = [dp.synthetic.make_records(months=(month,)) for month in ("2023-04", "2023-05")]
+    >>> fold(dp.tally(records, by=["gender"]) for records in each)
     <Tally of 3,336 searches: force (1) x month (2) x gender (5); 2 parts>
     """
     several = list(tallies)

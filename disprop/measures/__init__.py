@@ -33,6 +33,7 @@ class Measure:
 
 
 _OUTCOMES = ("outcome", "linked")
+_BOTH = ("ethnicity_self", "ethnicity_officer")
 
 MEASURES = {
     measure.name: measure
@@ -70,6 +71,29 @@ MEASURES = {
             "Share recorded on body-worn video, by tick-box.",
             ("video_recorded",),
         ),
+        Measure(
+            "tipping_share", "unknowns", "tipping_share", "Share of the unknown that makes the ratio 1.", (), True, True
+        ),
+        Measure(
+            "rate_ratio_allocated",
+            "unknowns",
+            "rate_ratio_allocated",
+            "Rate ratio with unknowns shared out like the stated of their stratum.",
+            _BOTH,
+            True,
+            True,
+        ),
+        Measure(
+            "rate_ratio_imputed",
+            "unknowns",
+            "rate_ratio_imputed",
+            "Rate ratio with unknowns imputed many times.",
+            _BOTH,
+            True,
+            True,
+        ),
+        Measure("agreement_matrix", "unknowns", "agreement_matrix", "How officers recorded each group.", _BOTH),
+        Measure("agreement_share", "unknowns", "agreement_share", "Share on which both ethnicities agree.", _BOTH),
     )
 }
 

@@ -62,12 +62,12 @@ def pair_up(
     if of not in found.populated:
         raise UsageError(f"residents are not known by {of}; compare along {', '.join(population.names)}")
     axis = found.axes[-1]
-    group, other = _sides(axis, reference)
+    group, other = sides(axis, reference)
     keep = found.rows()[..., 0] if not len(group) else found.rows()[..., [axis.index(axis.groups[0])]][..., 0]
     return _flatten(found, axis, group, other, keep, reference)
 
 
-def _sides(axis: Axis, reference: str) -> tuple[np.ndarray, np.ndarray]:
+def sides(axis: Axis, reference: str) -> tuple[np.ndarray, np.ndarray]:
     """0/1 matrices, comparison x code: what is in the group, and what in its reference."""
     known = np.array([code in axis.groups for code in axis.codes], dtype=np.int64)
     each = np.eye(len(axis), dtype=np.int64)[known == 1]

@@ -115,7 +115,8 @@ def excess_searches(
 
     >>> import disprop as dp
     >>> searches = dp.tally(dp.synthetic.make_records(), by=["ethnicity_self"])
-    >>> excess_searches(searches, dp.synthetic.population(), by=[])[["ethnicity_self", "estimate", "low", "high"]].round()
+    >>> excess = excess_searches(searches, dp.synthetic.population(), by=[])
+    >>> excess[["ethnicity_self", "estimate", "low", "high"]].round()
       ethnicity_self  estimate     low    high
     0          Mixed     377.0   323.0   436.0
     1          Asian    1210.0   971.0  1465.0
