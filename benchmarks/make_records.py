@@ -265,7 +265,7 @@ def _write_notes(plan: Plan, folder: Path) -> None:
 @click.option("--from", "first", default="2015-04", show_default=True, help="First month.")
 @click.option("--months", "n_months", default=120, show_default=True, help="How many months.")
 @click.option("--shuffled", is_flag=True, help="Rows in no order, in numbered files.")
-@click.option("--csv", is_flag=True, help="Monthly public CSV too (about 260 bytes a row).")
+@click.option("--csv", is_flag=True, help="Monthly public CSV too (about 240 bytes a row).")
 @click.option("--small-areas", is_flag=True, help=f"Add small_area ({N_SMALL_AREAS:,} codes).")
 @click.option("--officers", default=0, help="Add officer_key: this many officers, some far busier than others.")
 @click.option("--persons", default=0, help="Add person_key: this many people, each of one force and group.")

@@ -343,6 +343,7 @@ def test_engine_ratio_is_that_of_the_naive_counts_and_of_the_truth(folder, truth
         # 48 months: Var(log) of a sum of months is 1 / count, and d / 48 for the month effects, on either side
         spread = np.sqrt(1 / counts[group] + 1 / counts["White"] + 2 * truth["month_dispersion"] / len(FOUR_YEARS))
         assert abs(np.log(row.estimate / truth["implied"][group]["recorded_rate_ratio"])) < Z * spread
+        assert row.bound_low < truth["implied"][group]["rate_ratio"] < row.bound_high, "whoever did not state it"
     assert set(found["ethnicity_self"]) == set(GROUPS[1:])
     assert set(found["population_vintage"]) == {"SYNTHETIC residents"}
 
