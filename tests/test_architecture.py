@@ -24,7 +24,7 @@ LAYERS = (
     ("provenance",),
     ("records", "areas"),
     ("tallies", "intervals"),
-    ("coverage", "population"),
+    ("coverage", "population", "resampling"),
     ("plan",),
     ("results",),
     ("measures", "audit", "linkage"),

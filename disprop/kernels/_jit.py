@@ -134,6 +134,11 @@ def interpreted() -> bool:
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
+def cores() -> int:
+    """Processors that this process may use, so threads that pay."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def status() -> dict[str, Any]:
     """How kernels run here: compiled or interpreted, where the cache is, and how each kernel was got."""
     root = _cache.cache_root()

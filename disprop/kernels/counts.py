@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from disprop.kernels._jit import kernel
+from disprop.kernels._jit import cores, kernel
 
 # Measured on 2 cores (EPYC, 4 columns, medians of 9 calls, kernel cached): numpy takes 15 to 25 ns a row, the kernel
 # 3 ns a row and 20 us a call, so a loaded kernel wins from about 1,500 rows. Loading it takes 0.05 s once a process,
@@ -79,8 +78,7 @@ def _kernel_is_worth_it(rows: int) -> bool:
 
 def _workers(rows: int, cells: int) -> int:
     """Threads that pay: each has its own accumulator to fill with zeros and to merge."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, rows // max(ROWS_A_THREAD, cells)))
+    return max(1, min(cores(), rows // max(ROWS_A_THREAD, cells)))
 
 
 def _count_compiled(

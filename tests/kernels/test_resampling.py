@@ -1,0 +1,301 @@
+"""Clusters, replicates and intervals from them, against the slow truth, scipy and printed examples."""
+
+from fractions import Fraction
+
+import naive_resample as naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from disprop import resampling
+from disprop.errors import UsageError
+from disprop.kernels._jit import interpreted
+from disprop.resampling import (
+    Clusters,
+    alike_clusters,
+    bootstrap_interval,
+    hashed_replicates,
+    records_as_clusters,
+    resample_counts,
+)
+
+FEW = 399
+
+records = st.lists(st.tuples(st.integers(0, 9).map(lambda q: q * 2**60 + 5), st.integers(0, 3)), max_size=40)
+
+
+def columns(pairs):
+    return np.array([key for key, _ in pairs], dtype=np.uint64), [cell for _, cell in pairs]
+
+
+def log_ratio(totals):
+    return np.log(totals[..., 0] / totals[..., 1])
+
+
+def naive_log_ratio(totals):
+    return float(np.log(totals[0] / totals[1])) if totals[1] else None
+
+
+def one_by_one(clusters):
+    return [held for held, n in zip(clusters.held.tolist(), clusters.n_clusters) for _ in range(n)]
+
+
+PEOPLE = Clusters(np.array([[0, 1], [1, 0], [1, 3], [5, 2]]), np.array([9, 12, 4, 2]))
+
+
+# Clusters.
+
+
+@given(records)
+def test_alike_clusters_are_those_of_the_slow_truth(pairs):
+    keys, cells = columns(pairs)
+    found = alike_clusters(keys=keys, cells=cells, n_cells=4)
+    rows = [tuple(held) for held in found.held.tolist()]
+    assert dict(zip(rows, found.n_clusters.tolist())) == naive.alike_clusters(keys.tolist(), cells, 4)
+    assert rows == sorted(set(rows))
+    assert found.totals.tolist() == [cells.count(cell) for cell in range(4)]
+
+
+@given(records, st.randoms())
+def test_the_order_of_records_does_not_matter(pairs, random):
+    mixed = random.sample(pairs, len(pairs))
+    one, other = (alike_clusters(keys=k, cells=c, n_cells=4) for k, c in (columns(pairs), columns(mixed)))
+    assert one.held.tolist() == other.held.tolist()
+    assert one.n_clusters.tolist() == other.n_clusters.tolist()
+
+
+@pytest.mark.parametrize(
+    ("keys", "cells", "n_cells", "message"),
+    [
+        ([1, 2], [0], 2, "one of each for every record"),
+        ([1, 2], [0, 2], 2, "from 0 to 1"),
+        ([1, 2], [0, -1], 2, "from 0 to 1"),
+        ([1, 2], [0, 0], 0, "n_cells is 0"),
+        ([1.5, 2], [0, 0], 1, "whole numbers"),
+        ([[1, 2]], [[0, 0]], 1, "whole numbers"),
+    ],
+)
+def test_records_that_do_not_fit_are_refused(keys, cells, n_cells, message):
+    with pytest.raises(UsageError, match=message):
+        alike_clusters(keys=keys, cells=cells, n_cells=n_cells)
+
+
+# Replicates.
+
+
+@settings(max_examples=20, deadline=None)
+@given(records, st.integers(0, 2**64 - 1), st.integers(1, 9))
+def test_hashed_replicates_are_those_of_the_slow_truth(pairs, seed, replicates):
+    keys, cells = columns(pairs)
+    found = hashed_replicates(keys=keys, cells=cells, n_cells=4, replicates=replicates, seed=seed)
+    assert found.tolist() == naive.hashed_replicates(keys.tolist(), cells, 4, replicates, seed)
+
+
+@pytest.fixture(scope="module")
+def many_records():
+    rng = np.random.default_rng(3)
+    rows = 60 if interpreted() else 3000
+    return rng.integers(0, 2**64, rows // 3, dtype=np.uint64)[rng.integers(0, rows // 3, rows)], rng.integers(
+        0, 5, rows
+    )
+
+
+def test_parts_in_any_order_add_up_to_the_whole(many_records, monkeypatch):
+    keys, cells = many_records
+    given = {"n_cells": 5, "replicates": 50, "seed": 11}
+    whole = hashed_replicates(keys=keys, cells=cells, **given)
+    parts = np.array_split(np.random.default_rng(1).permutation(keys.size), 3)
+    assert (sum(hashed_replicates(keys=keys[p], cells=cells[p], **given) for p in parts) == whole).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("columns", [1, 3, 64])
+def test_threads_and_tiles_do_not_change_a_bit(many_records, monkeypatch, threads, columns):
+    keys, cells = (column[:40] for column in many_records)
+    hashed = hashed_replicates(keys=keys, cells=cells, n_cells=5, replicates=30, seed=11)
+    drawn = resample_counts([40, 3, 0, 7], replicates=30, seed=11)
+    monkeypatch.setattr(resampling, "cores", lambda: threads)
+    monkeypatch.setattr(resampling, "COLUMNS", columns)
+    assert (hashed_replicates(keys=keys, cells=cells, n_cells=5, replicates=30, seed=11) == hashed).all()
+    assert (resample_counts([40, 3, 0, 7], replicates=30, seed=11) == drawn).all()
+
+
+def test_a_longer_run_begins_with_the_shorter():
+    given = {"keys": np.array([3, 3, 2**63], dtype=np.uint64), "cells": [0, 1, 1], "n_cells": 2, "seed": 4}
+    assert (hashed_replicates(replicates=9, **given) == hashed_replicates(replicates=30, **given)[:9]).all()
+    for method in ("multinomial", "poisson"):
+        short, long = (resample_counts([5, 70], replicates=n, seed=4, method=method) for n in (9, 30))
+        assert (short == long[:9]).all()
+
+
+def test_hashed_weights_behave_like_poisson_counts_of_mean_one():
+    clusters = 30 if interpreted() else 2000
+    found = hashed_replicates(keys=range(clusters), cells=range(clusters), n_cells=clusters, replicates=60, seed=8)
+    shares = np.bincount(found.ravel(), minlength=20)[:4] / found.size
+    assert shares == pytest.approx(stats.poisson.pmf(range(4), 1), abs=4 / np.sqrt(found.size))
+    between = np.corrcoef(found.T[:30])[np.triu_indices(30, 1)]
+    assert abs(between.mean()) < 0.02
+    assert abs(between).max() < 0.65
+
+
+def test_both_cluster_bootstraps_agree_on_the_spread(many_records):
+    keys, cells = many_records
+    exact = alike_clusters(keys=keys, cells=cells, n_cells=5)
+    drawn = resample_counts(exact.n_clusters, replicates=FEW, seed=1) @ exact.held
+    hashed = hashed_replicates(keys=keys, cells=cells, n_cells=5, replicates=FEW, seed=2)
+    spread = [log_ratio(totals).std() for totals in (drawn, hashed)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.35 if interpreted() else 0.12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "replicates", "seed", "method", "message"),
+    [
+        ([1, -1], 5, 1, "multinomial", "counts has -1"),
+        ([1.5], 5, 1, "multinomial", "whole numbers"),
+        ([1], 0, 1, "multinomial", "replicates is 0"),
+        ([1], 5, -1, "multinomial", "seed is -1"),
+        ([1], 5, 2**64, "multinomial", "seed is 18446744073709551616"),
+        ([1], 5, 1, "poison", "Did you mean 'poisson'"),
+    ],
+)
+def test_draws_that_cannot_be_made_are_refused(counts, replicates, seed, method, message):
+    with pytest.raises(UsageError, match=message):
+        resample_counts(counts, replicates=replicates, seed=seed, method=method)
+
+
+# Intervals.
+
+
+def replicate_totals(clusters, replicates, seed):
+    return (resample_counts(clusters.n_clusters, replicates=replicates, seed=seed) @ clusters.held).tolist()
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+def test_percentile_limits_are_those_of_the_slow_truth(confidence):
+    figures = [naive_log_ratio(totals) for totals in replicate_totals(PEOPLE, FEW, 6)]
+    found = bootstrap_interval(PEOPLE, log_ratio, seed=6, replicates=FEW, confidence=confidence)
+    assert found.estimate == pytest.approx(naive_log_ratio(PEOPLE.totals.tolist()))
+    assert found[1:] == pytest.approx(naive.percentile_limits(figures, Fraction(str(confidence))))
+
+
+def test_bca_limits_are_those_of_the_slow_truth():
+    figures = [naive_log_ratio(totals) for totals in replicate_totals(PEOPLE, FEW, 6)]
+    acceleration = naive.acceleration(one_by_one(PEOPLE), naive_log_ratio)
+    wanted = naive.bca_limits(naive_log_ratio(PEOPLE.totals.tolist()), figures, acceleration, 0.9)
+    found = bootstrap_interval(PEOPLE, log_ratio, seed=6, replicates=FEW, confidence=0.9, method="bca")
+    assert found[1:] == pytest.approx(wanted)
+    assert found[1:] != bootstrap_interval(PEOPLE, log_ratio, seed=6, replicates=FEW, confidence=0.9)[1:]
+
+
+def test_studentised_limits_are_those_of_the_slow_truth():
+    drawn = resample_counts(PEOPLE.n_clusters, replicates=79, seed=6)
+    figures, errors = [], []
+    for numbers in drawn:
+        people = one_by_one(Clusters(PEOPLE.held, numbers))
+        figures.append(naive_log_ratio([sum(column) for column in zip(*people)]))
+        errors.append(naive.jackknife_error(people, naive_log_ratio))
+    estimate = naive_log_ratio(PEOPLE.totals.tolist())
+    error = naive.jackknife_error(one_by_one(PEOPLE), naive_log_ratio)
+    wanted = naive.studentised_limits(estimate, error, figures, errors, Fraction(9, 10))
+    found = bootstrap_interval(PEOPLE, log_ratio, seed=6, replicates=79, confidence=0.9, method="studentised")
+    assert found[1:] == pytest.approx(wanted)
+
+
+SCORES = [48, 36, 20, 29, 42, 42, 20, 42, 22, 41, 45, 14, 6, 0, 33, 28, 34, 4, 32, 24, 47, 41, 24, 26, 30, 41]
+
+
+def variance(totals):
+    n, total, squares = np.moveaxis(totals, -1, 0)
+    return squares / n - (total / n) ** 2
+
+
+def test_efron_and_tibshirani_spatial_test():
+    """An Introduction to the Bootstrap, section 14.3: estimate 171.5, acceleration 0.061."""
+    children = Clusters(np.array([[1, x, x * x] for x in SCORES]), np.ones(26, dtype=np.int64))
+    assert variance(children.totals) == pytest.approx(171.5, abs=0.05)
+    assert resampling._jackknife(variance, *children)[1] == pytest.approx(0.061, abs=0.0005)
+
+
+@pytest.mark.skipif(interpreted(), reason="too slow as plain Python")
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_scipy_gives_the_same_intervals_up_to_chance(method):
+    children = Clusters(np.array([[1, x, x * x] for x in SCORES]), np.ones(26, dtype=np.int64))
+    ours = bootstrap_interval(children, variance, seed=1, replicates=39_999, confidence=0.9, method=method)
+    theirs = stats.bootstrap(
+        (SCORES,), np.var, n_resamples=39_999, confidence_level=0.9, method=method, rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert ours[1:] == pytest.approx(tuple(theirs), abs=1.5)
+
+
+def test_records_as_clusters_is_the_binomial_bootstrap():
+    """With one record a cluster the share's replicates are Binomial(n, p) / n, so the limits are its quantiles."""
+    found = bootstrap_interval(
+        records_as_clusters([300, 700]), lambda totals: totals[..., 0] / 1000, seed=3, replicates=FEW, confidence=0.9
+    )
+    wanted = stats.binom(1000, 0.3).ppf([0.05, 0.95]) / 1000
+    assert found[1:] == pytest.approx(tuple(wanted), abs=0.004)
+
+
+def test_wider_clusters_give_wider_intervals():
+    single = bootstrap_interval(records_as_clusters([200, 200]), log_ratio, seed=1, replicates=FEW)
+    tens = bootstrap_interval(
+        Clusters(np.array([[0, 10], [10, 0]]), np.array([20, 20])), log_ratio, seed=1, replicates=FEW
+    )
+    assert (tens.high - tens.low) / (single.high - single.low) == pytest.approx(np.sqrt(10), rel=0.3)
+
+
+def test_limits_follow_a_rising_function():
+    plain = bootstrap_interval(PEOPLE, log_ratio, seed=2, replicates=FEW)
+    ratio = bootstrap_interval(PEOPLE, lambda totals: totals[..., 0] / totals[..., 1], seed=2, replicates=FEW)
+    assert np.exp(plain) == pytest.approx(tuple(ratio))
+
+
+def test_replicates_without_a_value_widen_both_ends():
+    rare = Clusters(np.array([[0, 1], [1, 0]]), np.array([1, 1]))
+    found = bootstrap_interval(
+        rare, lambda totals: np.where(totals[..., 1] == 0, np.nan, totals[..., 0]), seed=1, replicates=FEW
+    )
+    assert found[1:] == (-np.inf, np.inf)
+
+
+def test_no_limits_where_a_cluster_cannot_be_left_out():
+    people = Clusters(np.array([[0, 1], [1, 0]]), np.array([1, 30]))
+    for method in ("bca", "studentised"):
+        assert np.isnan(bootstrap_interval(people, log_ratio, seed=1, replicates=FEW, method=method)[1:]).all()
+
+
+def test_a_figure_that_never_moves():
+    same = Clusters(np.array([[2, 1]]), np.array([30]))
+    for method in ("percentile", "bca"):
+        found = bootstrap_interval(same, log_ratio, seed=1, replicates=FEW, method=method)
+        assert found == pytest.approx((np.log(2),) * 3)
+
+
+def test_room_does_not_change_the_answer(monkeypatch):
+    wanted = [bootstrap_interval(PEOPLE, log_ratio, seed=2, replicates=79, method=m) for m in ("bca", "studentised")]
+    monkeypatch.setattr(resampling, "ROOM", 40)
+    assert wanted == [
+        bootstrap_interval(PEOPLE, log_ratio, seed=2, replicates=79, method=m) for m in ("bca", "studentised")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"replicates": 38}, "ask for 39 or more"),
+        ({"replicates": 198, "confidence": 0.99}, "ask for 199 or more"),
+        ({"confidence": 95}, "between 0 and 1"),
+        ({"method": "BCA"}, "percentile, bca, studentised"),
+        ({"statistic": lambda totals: totals}, "the statistic gave figures of shape"),
+    ],
+)
+def test_intervals_that_cannot_be_made_are_refused(more, message):
+    statistic = more.pop("statistic", log_ratio)
+    with pytest.raises(UsageError, match=message):
+        bootstrap_interval(PEOPLE, statistic, seed=1, **more)
+
+
+def test_enough_replicates_are_enough():
+    assert np.isfinite(bootstrap_interval(PEOPLE, log_ratio, seed=1, replicates=39)).all()
