@@ -39,6 +39,7 @@ Array = np.ndarray
 ALL_METHODS = (*METHODS, "hypergeometric", "hmicfrs")
 TARGETS = ("these_records", "process")
 ALL_RECORDS = "all records"
+SEE_BOUNDS = "not known: see the bounds"
 
 EXTRA = (
     "target",
@@ -285,5 +286,5 @@ def _flag(sample: Sample, reviewed: _Reviewed, counts: dict[str, int], part: Arr
     if single:
         notes.append(f"one record only in {name_some(single)}: its spread is taken from all records")
     if counts["n_unknown"]:
-        notes.append(f"{counts['n_unknown']} not known: see the bounds")
+        notes.append(f"{counts['n_unknown']} {SEE_BOUNDS}")
     return "; ".join(notes)

@@ -16,7 +16,7 @@ from disprop.audit.frame import RECORD_ID, Frame, as_text_table, build_frame, ca
 from disprop.audit.planning import Plan, read_plan
 from disprop.errors import DispropError
 
-HOLDS, FAILS, NOTE = "holds", "fails", "note"
+HOLDS, FAILS, IRREGULAR, NOTE = "holds", "fails", "irregular", "note"
 
 
 class Check(NamedTuple):
@@ -29,7 +29,7 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification:
-    """Every check, in order. `holds` is False as soon as one fails; notes are for people to judge."""
+    """Every check, in order. `holds` is False as soon as one fails; what is irregular is for people to judge."""
 
     checks: tuple[Check, ...]
 
@@ -42,8 +42,9 @@ class Verification:
         return [check for check in self.checks if check.result == FAILS]
 
     @property
-    def notes(self) -> list[Check]:
-        return [check for check in self.checks if check.result == NOTE]
+    def irregular(self) -> list[Check]:
+        """Abandoned commitments and missed beacons."""
+        return [check for check in self.checks if check.result == IRREGULAR]
 
 
 def verify(
@@ -60,7 +61,7 @@ def verify(
 
     `records`, `salt`, `store_count` and `store_ids` are compared with one commitment (`number`; the latest by
     default): records or grounds that changed since are named, and so are omitted records. Abandoned commitments and
-    missed beacons are notes, not failures: whether the reason is good is for the panel to judge.
+    missed beacons are irregular, not failures: whether the reason is good is for the panel to judge.
 
     A changed lodged frame is named by stratum (the commitment holds a digest of each), and by record when `records`
     are given. The panel should compare the SHA-256 of each commitment with the one it was given at the time.
@@ -176,7 +177,7 @@ def _drawn(book: Ledger, commitment: Commitment, plan: Plan | None, frame: Frame
         return
     for date in proof.missed_dates:
         words = f"the beacon of {date} was taken as missed and that of {proof.beacon_date} used"
-        yield Check(number, NOTE, f"{words}: check that nothing was published")
+        yield Check(number, IRREGULAR, f"{words}: check that nothing was published")
     if content != list_bytes(drawn):
         yield Check(number, FAILS, f"the list is not the one that the draw gives{_first_difference(content, drawn)}")
     elif proof != again:
@@ -206,9 +207,9 @@ def _abandoned(book: Ledger, commitment: Commitment, today: datetime.date) -> It
     if replaced:
         later, reason = replaced[0]
         when = "after its draw" if drawn else "before it was drawn"
-        yield Check(number, NOTE, f"abandoned {when}: replaced by commitment {later}, with the reason {reason!r}")
+        yield Check(number, IRREGULAR, f"abandoned {when}: replaced by commitment {later}, with the reason {reason!r}")
     elif not drawn and today > last:
-        yield Check(number, NOTE, f"abandoned: its last beacon, of {last}, has passed and nothing was drawn")
+        yield Check(number, IRREGULAR, f"abandoned: its last beacon, of {last}, has passed and nothing was drawn")
     elif not drawn:
         beacon = commitment.beacon
         yield Check(number, NOTE, f"waiting for the beacon {beacon.name!r} of {beacon.dates[0]}")
