@@ -195,8 +195,8 @@ def find_members(paths: Iterable[str | os.PathLike[str]]) -> Found:
                 _add_file(file, named, found)
     found.members = [member for member in found.members if not _is_empty(member)]
     if not found.members:
-        left = sum(map(len, found.skipped.values()))
-        refuse(NOTHING_TO_READ, ", ".join(map(str, paths)), f"no stop and search file there ({left} others left aside)")
+        left = "; ".join(f"{rule}: {len(names)}" for rule, names in found.skipped.items()) or "it is empty"
+        refuse(NOTHING_TO_READ, ", ".join(map(str, paths)), f"no stop and search file there ({left}); check the path")
     return found
 
 

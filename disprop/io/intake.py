@@ -39,7 +39,6 @@ from disprop.io.rules import (
     FORCE_DIFFERS,
     FORCE_GIVEN,
     FORCE_MISSING,
-    FORCE_NOT_USED,
     FORCE_UNKNOWN,
     LONDON_MONTH,
     NO_FORCE,
@@ -164,13 +163,11 @@ class _FileReader:
         self._note_force()
 
     def _note_force(self) -> None:
-        given, named = self.settings.force, self.claim.force
-        if "force" not in self.binding.at and self.force is None:
+        if "force" in self.binding.at or self.claim.force:
+            return
+        if self.force is None:
             refuse(NO_FORCE, self.name, "neither its name nor its rows name one; give --force ID (or force=)")
-        if given and named is None and "force" not in self.binding.at:
-            self.account.notes[FORCE_GIVEN] += 1
-        if given and named not in (None, given):
-            self.account.notes[FORCE_NOT_USED] += 1
+        self.account.notes[FORCE_GIVEN] += 1
 
     def batch(self, block: Block) -> pa.RecordBatch:
         """The rows of a block that are records; the others are excluded or put aside, each under its rule."""

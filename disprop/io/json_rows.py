@@ -31,7 +31,7 @@ class JsonRows:
 
     def __init__(self, name: str, texts: Iterable[str], notes: Counter[str]) -> None:
         self.name, self.notes, self.count = name, notes, 0
-        self._keys = Counter[str]()
+        self._keys: dict[str, None] = {}
         self._items = _ListText(name, texts).items()
         self._first = next(self._items, None)
         keys = set(self._first) if isinstance(self._first, dict) else set()
@@ -56,7 +56,7 @@ class JsonRows:
             block.bad.append(Bad(self.count, NOT_A_RECORD, json.dumps(item)))
             return
         if len(self._keys) < MOST_KEYS:
-            self._keys.update(item)
+            self._keys.update(dict.fromkeys(item))
         block.rows.append(_row(item, self.header))
         block.lines.append(self.count)
         block.items.append(item)

@@ -21,7 +21,7 @@ from disprop.io.choice import Chosen, choose, refuse_two_files
 from disprop.io.dates import check_time_zone
 from disprop.io.intake import FileAccount, Settings, read_file
 from disprop.io.quarantine import Quarantine, QuarantinedRow
-from disprop.io.rules import TWO_MONTHS, refuse
+from disprop.io.rules import FORCE_NOT_USED, TWO_MONTHS, refuse
 from disprop.months import month_label
 from disprop.provenance import Account, part_row, parts
 from disprop.records import SEARCH
@@ -55,6 +55,17 @@ def read_police_uk(
     time_zone: `UTC` or `Europe/London`, for dates written without an offset.
 
     Raises InputRefused where a path cannot be read safely; UsageError for an unknown force or time zone.
+
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "2019-04-kent-stop-and-search.csv"
+    >>> _ = file.write_text("Type,Date\\nPerson search,2019-04-30T23:30:00+00:00\\nPerson search,30/04/2019\\n")
+    >>> source = read_police_uk(file)
+    >>> [batch.num_rows for batch in source.batches()]
+    [1]
+    >>> source.account.quarantined
+    {'date not understood': 1}
+    >>> [note for note in source.account.notes if "London" in note]
+    ['in another London month than its file: kent 2019-04 -> 2019-05']
     """
     if not paths:
         raise UsageError("no path; give files, folders, globs or zip archives")
@@ -179,6 +190,8 @@ class PoliceUk:
     def account(self) -> Account:
         """Every row read, of all files, with what was noted; files left aside are counted in the notes."""
         total = Account(notes={**self._found.notes, **{rule: len(names) for rule, names in self.skipped.items()}})
+        if self._force and not any(force == self._force for file in self.files for force, _ in file.slots):
+            total = total + Account(notes={FORCE_NOT_USED: len(self.files)})
         for file in self.files:
             total = total + Account(file.read, file.excluded, file.quarantined, file.notes)
         return total

@@ -71,7 +71,7 @@ LONE_CR = _rule(
 LINE_BREAK = _rule(
     "note", "line break inside quotes", "a quoted field over several lines (at most 20)", "read as one row"
 )
-BLANK_LINE = _rule("note", "blank line", "a line without characters", "passed over: it is no row")
+BLANK_LINE = _rule("note", "blank line", "a line of nothing but white space", "passed over: it is no row")
 NO_LINE_END = _rule(
     "note",
     "last line has no line end",
@@ -168,8 +168,8 @@ FORCE_GIVEN = _rule(
 FORCE_NOT_USED = _rule(
     "note",
     "force given by the caller not used",
-    "`force=`, and a file whose path names another force",
-    "the path's own force is taken",
+    "`force=`, where every file and row names another force itself",
+    "their own forces are taken",
 )
 FOLDER_DIFFERS = _rule(
     "note",

@@ -1,0 +1,522 @@
+"""Every rule of reading, by name: what came, and what is done."""
+
+import csv
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+from police_files import HEADER, KENT, balances, csv_text, fields, record, rows_of, write_csv, write_json, write_text
+
+import disprop.io.archive
+from disprop.errors import InputRefused
+from disprop.io import rules
+from disprop.io.frames import read_frame
+from disprop.io.police_uk import read_police_uk
+from disprop.io.published import read_ethnicity_facts
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "reading.md"
+PLAIN = fields()
+TWO = [PLAIN, fields(Gender="Female")]
+AGAIN = csv_text(TWO)
+
+
+def kent(folder: Path, text: str | bytes) -> Path:
+    return write_text(folder / KENT, text)
+
+
+def noted(source, rule: str) -> int:
+    """How often a rule was noted; details may follow its name."""
+    return sum(n for note, n in source.account.notes.items() if note == rule or note.startswith(f"{rule}: "))
+
+
+# Notes: case name -> (text of the file, rows read, how often noted)
+
+TEXTS = {
+    rules.BYTE_ORDER_MARK: ("\ufeff" + AGAIN, 2, 1),
+    rules.UTF_16: (AGAIN.encode("utf-16"), 2, 1),
+    rules.WINDOWS_1252: (csv_text([fields(Policing="Op \u2013 Sceptre"), PLAIN]).encode("cp1252"), 2, 1),
+    rules.LONE_CR: (csv_text(TWO, end="\r"), 2, 3),
+    rules.LINE_BREAK: (csv_text([fields(Policing="Sceptre\nweek 2"), PLAIN]), 2, 1),
+    rules.BLANK_LINE: (AGAIN.replace("\n", "\n\n") + "  \n", 2, 4),
+    rules.NO_LINE_END: (AGAIN.rstrip("\n"), 2, 1),
+    rules.EXTRA_BLANKS: (csv_text([[*row, "", ""] for row in TWO]), 2, 2),
+    rules.DELIMITER: (csv_text(TWO, delimiter=";"), 2, 1),
+    rules.SPELLING: (csv_text(TWO, header=[name.lower().replace(" ", "_").replace("-", "_") for name in HEADER]), 2, 1),
+    rules.ORDER: (csv_text([row[::-1] for row in TWO], header=HEADER[::-1]), 2, 1),
+    rules.INDEX_COLUMN: (csv_text([[str(i), *row] for i, row in enumerate(TWO)], header=["", *HEADER]), 2, 1),
+    rules.UNKNOWN_COLUMN: (csv_text([[*row, "B"] for row in TWO], header=[*HEADER, "Borough"]), 2, 1),
+    rules.MISSING_COLUMN: (csv_text([row[:10] for row in TWO], header=HEADER[:10]), 2, 5),
+    rules.COLUMN_TWICE: (csv_text([[*row, row[6]] for row in TWO], header=[*HEADER, "Gender"]), 2, 1),
+    rules.BLANK_WORD: (csv_text([fields(Gender="NA"), fields(Outcome="null", Object="None")]), 2, 3),
+    rules.NUMBER_FLAG: (csv_text([fields(Removal="1.0"), fields(Removal="0.0", Part="0")]), 2, 3),
+    rules.SWAPPED: (csv_text([fields(Latitude="-0.1", Longitude="51.5"), PLAIN]), 2, 1),
+    rules.OUTSIDE: (csv_text([fields(Latitude="0", Longitude="0"), PLAIN]), 2, 1),
+    rules.NOT_A_NUMBER: (csv_text([fields(Latitude="north"), PLAIN]), 2, 1),
+    rules.DECIMAL_COMMA: (csv_text([fields(Latitude="51,5", Longitude="-0,1"), PLAIN], delimiter=";"), 2, 2),
+    rules.NO_OFFSET: (csv_text([fields(Date="2019-04-01 03:40:12.000"), PLAIN]), 2, 1),
+    rules.FRACTION: (csv_text([fields(Date="2019-04-01T03:40:12.250+00:00"), PLAIN]), 2, 1),
+    rules.DATE_ONLY: (csv_text([fields(Date="2019-04-01"), PLAIN]), 2, 1),
+    rules.DATE_FROM_FILE: (csv_text([fields(Date=""), PLAIN]), 2, 1),
+    rules.LONDON_MONTH: (csv_text([fields(Date="2019-04-30T23:30:00+00:00"), PLAIN]), 2, 1),
+}
+
+EXCLUDED = {
+    rules.REPEATED_HEADER: AGAIN + "\ufeff" + AGAIN,
+    rules.EMPTY_ROW: AGAIN + "," * 14 + "\n",
+}
+
+QUARANTINED = {
+    rules.WIDTH: AGAIN + "Person search,2019-04-10T12:00:00+00:00\n" + csv_text([PLAIN]).splitlines()[1] + "\n",
+    rules.TRUNCATED: AGAIN.rstrip("\n")[:-3],
+    rules.TOO_LONG: AGAIN + csv_text([fields(Policing="x" * 70_000), PLAIN]).partition("\n")[2],
+    rules.OPEN_QUOTE: AGAIN + ",".join(PLAIN).replace("Male", '"Male') + "\n" + ",".join(PLAIN) + "\n",
+    rules.NUL: AGAIN + ",".join(PLAIN).replace("Male", "Ma\0le") + "\n" + ",".join(PLAIN) + "\n",
+    rules.DATE_UNREADABLE: csv_text([*TWO, fields(Date="01/04/2019 10:39")]),
+    rules.DATE_RANGE: csv_text([*TWO, fields(Date="0019-04-01T10:00:00+00:00")]),
+    rules.COLUMNS_DISAGREE: csv_text(
+        [[*PLAIN, "Male"], [*PLAIN, "Female"], [*PLAIN, "Male"]], header=[*HEADER, "Gender"]
+    ),
+    rules.FORCE_UNKNOWN: csv_text(
+        [["kent", *PLAIN], ["Kent Police", *PLAIN], ["Nowhere", *PLAIN]], header=["force", *HEADER]
+    ),
+    rules.FORCE_DIFFERS: csv_text([["kent", *PLAIN], ["", *PLAIN], ["essex", *PLAIN]], header=["Force", *HEADER]),
+}
+
+NAMELESS_QUARANTINED = {
+    rules.FORCE_MISSING: csv_text([["kent", *PLAIN], ["essex", *PLAIN], ["", *PLAIN]], header=["force", *HEADER]),
+    rules.DATE_BLANK: csv_text(
+        [["kent", *PLAIN], ["kent", *PLAIN], ["kent", *fields(Date="")]], header=["force", *HEADER]
+    ),
+}
+
+NOT_TABLES = {
+    rules.EMPTY_FILE: b"",
+    rules.NOT_CSV: b"<!DOCTYPE html><html>404</html>",
+    rules.NO_HEADER: AGAIN.partition("\n")[2].encode(),
+    rules.REQUIRED_COLUMN: csv_text(TWO, header=["Type", "When", *HEADER[2:]]).encode(),
+    rules.OTHER_KIND: b"Crime ID,Month,Reported by,Location\n1,2019-04,Kent Police,Here\n",
+    rules.BAD_JSON: b'[{"type": "Person search", "datetime": "2019-04-10T12:00:00+00:00"',
+    rules.NO_ROW_READABLE: csv_text([fields(Date="01/04/2019")] * 10).encode(),
+}
+
+
+@pytest.mark.parametrize("rule", TEXTS)
+def test_noted(tmp_path, rule):
+    text, rows, times = TEXTS[rule]
+    source = read_police_uk(kent(tmp_path, text))
+    assert len(rows_of(source)) == rows
+    assert noted(source, rule) == times
+    assert source.account.read == rows
+    assert not source.account.excluded
+    assert not source.account.quarantined
+    assert balances(source)
+
+
+@pytest.mark.parametrize("rule", EXCLUDED)
+def test_excluded(tmp_path, rule):
+    source = read_police_uk(kent(tmp_path, EXCLUDED[rule]))
+    rows = len(rows_of(source))
+    assert source.account.excluded == {rule: 1}
+    assert source.account.read == rows + 1
+    assert source.parts["rows"].tolist() == [rows]
+
+
+@pytest.mark.parametrize("rule", QUARANTINED)
+def test_quarantined(tmp_path, rule):
+    put_aside = tmp_path / "aside.csv"
+    source = read_police_uk(kent(tmp_path, QUARANTINED[rule]), quarantine=put_aside)
+    rows = rows_of(source)
+    assert source.account.quarantined == {rule: 1}
+    assert source.account.read == len(rows) + 1
+    assert len(rows) >= 1
+    assert balances(source)
+    with put_aside.open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["reason"] == rule
+    assert row["file"].endswith(KENT)
+    assert row["row"][:100] == line_of(QUARANTINED[rule], int(row["line"]))[:100]
+
+
+def line_of(text: str, line: int) -> str:
+    return text.split("\n")[line - 1]
+
+
+@pytest.mark.parametrize("rule", NAMELESS_QUARANTINED)
+def test_quarantined_where_the_path_names_nothing(tmp_path, rule):
+    source = read_police_uk(write_text(tmp_path / "stops.csv", NAMELESS_QUARANTINED[rule]))
+    assert len(rows_of(source)) == 2
+    assert source.account.quarantined == {rule: 1}
+
+
+@pytest.mark.parametrize("rule", NOT_TABLES)
+def test_refused(tmp_path, rule):
+    with pytest.raises(InputRefused, match=rule) as refusal:
+        rows_of(read_police_uk(kent(tmp_path, NOT_TABLES[rule])))
+    assert KENT in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_quarantine_names_column_and_value(tmp_path):
+    source = read_police_uk(kent(tmp_path, QUARANTINED[rules.DATE_UNREADABLE]))
+    rows_of(source)
+    (row,) = source.quarantined
+    assert (row.line, row.column, row.value) == (4, "Date", "01/04/2019 10:39")
+
+
+def test_a_quarantine_file_is_written_anew_by_each_read(tmp_path):
+    put_aside = write_text(tmp_path / "aside.csv", "left from an older read\n")
+    rows_of(read_police_uk(kent(tmp_path, AGAIN), quarantine=put_aside))
+    assert put_aside.read_bytes() == b"file,line,reason,column,value,row\r\n"
+
+
+# Time
+
+
+def local(tmp_path, date: str):
+    return read_police_uk(kent(tmp_path, csv_text([fields(Date=date)])), time_zone="Europe/London")
+
+
+def test_local_time(tmp_path):
+    source = local(tmp_path, "2019-04-10 12:00:00")
+    assert rows_of(source)[0]["event_time"].hour == 11
+    assert noted(source, rules.LOCAL_TIME) == 1
+
+
+def test_repeated_clock_hour(tmp_path):
+    source = local(tmp_path, "2019-10-27 01:30:00")
+    assert rows_of(source)[0]["event_time"].strftime("%H:%M") == "00:30"
+    assert noted(source, rules.REPEATED_HOUR) == 1
+
+
+def test_missing_clock_hour(tmp_path):
+    source = local(tmp_path, "2019-03-31 01:30:00")
+    assert rows_of(source)[0]["event_time"].strftime("%H:%M") == "01:30"
+    assert noted(source, rules.MISSING_HOUR) == 1
+
+
+def test_clock_changes_do_not_concern_dates_with_an_offset(tmp_path):
+    rows = [fields(Date="2019-10-27T01:30:00+01:00"), fields(Date="2019-10-27T01:30:00+00:00")]
+    source = read_police_uk(kent(tmp_path, csv_text(rows)))
+    assert [row["event_time"].strftime("%H:%M") for row in rows_of(source)] == ["00:30", "01:30"]
+    assert noted(source, rules.REPEATED_HOUR) == 0
+
+
+# Force, month and folder
+
+
+def test_force_given(tmp_path):
+    file = write_csv(tmp_path / "stops.csv", TWO)
+    source = read_police_uk(file, force="Kent Police")
+    assert {row["force"] for row in rows_of(source)} == {"kent"}
+    assert noted(source, rules.FORCE_GIVEN) == 1
+
+
+def test_force_given_not_used(tmp_path):
+    source = read_police_uk(kent(tmp_path, AGAIN), force="essex")
+    assert {row["force"] for row in rows_of(source)} == {"kent"}
+    assert noted(source, rules.FORCE_NOT_USED) == 1
+
+
+def test_no_force(tmp_path):
+    with pytest.raises(InputRefused, match=rf"{rules.NO_FORCE}; .*give --force ID \(or force=\)"):
+        rows_of(read_police_uk(write_csv(tmp_path / "stops.csv", TWO)))
+
+
+def test_unknown_is_a_force_by_name(tmp_path):
+    source = read_police_uk(write_csv(tmp_path / "stops.csv", TWO), force="unknown")
+    assert {row["force"] for row in rows_of(source)} == {"unknown"}
+
+
+def test_force_in_the_name_not_known(tmp_path):
+    file = write_csv(tmp_path / "2019-04-west-midland-stop-and-search.csv", TWO)
+    with pytest.raises(InputRefused, match=f"{rules.STRANGE_FORCE}.*west-midlands"):
+        read_police_uk(file)
+    assert len(rows_of(read_police_uk(file, force="west-midlands"))) == 2
+
+
+def test_folder_names_another_month(tmp_path):
+    source = read_police_uk(write_csv(tmp_path / "2019-05" / KENT, TWO))
+    rows_of(source)
+    assert noted(source, rules.FOLDER_DIFFERS) == 1
+    assert source.parts["month"].tolist() == [591]
+
+
+def test_no_rows_and_no_month(tmp_path):
+    source = read_police_uk(write_csv(tmp_path / "kent.csv", []))
+    assert rows_of(source) == []
+    assert noted(source, rules.NOTHING_OBSERVED) == 1
+    assert len(source.parts) == 0
+
+
+# Which files
+
+
+def test_link_loop(tmp_path):
+    write_csv(tmp_path / "2019-04" / KENT, TWO)
+    (tmp_path / "2019-04" / "up").symlink_to(tmp_path, target_is_directory=True)
+    source = read_police_uk(tmp_path)
+    assert len(rows_of(source)) == 2
+    assert noted(source, rules.LINK_LOOP) == 1
+
+
+def test_same_content(tmp_path):
+    write_csv(tmp_path / KENT, TWO)
+    write_csv(tmp_path / "copy" / KENT, TWO)
+    write_csv(tmp_path / "kent.csv", TWO)
+    source = read_police_uk(tmp_path)
+    assert len(rows_of(source)) == 2
+    assert noted(source, rules.SAME_CONTENT) == 2
+    assert [file.name for file in source.files] == [str(tmp_path / KENT)]
+
+
+def test_other_police_uk_files(tmp_path):
+    write_csv(tmp_path / KENT, TWO)
+    write_text(tmp_path / "2019-04-kent-street.csv", "Crime ID,Month\n")
+    write_text(tmp_path / "2019-04-kent-outcomes.csv", "Crime ID,Month\n")
+    source = read_police_uk(tmp_path)
+    assert len(rows_of(source)) == 2
+    assert source.account.notes == {rules.OTHER_POLICE_UK: 2}
+
+
+def test_other_files(tmp_path):
+    write_csv(tmp_path / KENT, TWO)
+    write_text(tmp_path / "residents.csv", "area,residents\nKent,1\n")
+    write_text(tmp_path / "notes.md", "hello")
+    write_json(tmp_path / "other.json", [{"id": 1}])
+    source = read_police_uk(tmp_path)
+    assert len(rows_of(source)) == 2
+    assert source.account.notes == {rules.OTHER_FILE: 3}
+    assert str(tmp_path / "residents.csv") in source.skipped[rules.OTHER_FILE]
+
+
+def test_two_files_for_one_force_month(tmp_path):
+    write_csv(tmp_path / "a" / KENT, TWO)
+    write_csv(tmp_path / "b" / KENT, TWO[:1])
+    with pytest.raises(InputRefused, match=rf"kent 2019-04: {rules.TWO_FILES}.*a/{KENT}.*b/{KENT}"):
+        read_police_uk(tmp_path)
+
+
+def test_two_files_whose_rows_fall_in_one_force_month(tmp_path):
+    write_csv(tmp_path / KENT, TWO)
+    write_csv(tmp_path / "kent.csv", TWO[:1])
+    with pytest.raises(InputRefused, match=f"kent 2019-04: {rules.TWO_FILES}"):
+        rows_of(read_police_uk(tmp_path))
+
+
+def test_the_same_content_for_two_force_months(tmp_path):
+    write_csv(tmp_path / KENT, TWO)
+    write_csv(tmp_path / "2019-05-kent-stop-and-search.csv", TWO)
+    with pytest.raises(InputRefused, match=rules.TWO_MONTHS):
+        rows_of(read_police_uk(tmp_path))
+
+
+def test_header_only_files_are_alike_and_all_observed(tmp_path):
+    for month in ("2019-04", "2019-05"):
+        write_csv(tmp_path / f"{month}-kent-stop-and-search.csv", [])
+    source = read_police_uk(tmp_path)
+    assert rows_of(source) == []
+    assert source.parts["rows"].tolist() == [0, 0]
+    assert sorted(source.parts["month"].tolist()) == [591, 592]
+
+
+@pytest.mark.parametrize("path", ["absent.csv", "*.csv", "absent/**/x.csv", "nul\0.csv"])
+def test_no_such_file(tmp_path, path):
+    with pytest.raises(InputRefused, match=rules.MISSING_FILE):
+        read_police_uk(tmp_path / path)
+
+
+def test_nothing_to_read(tmp_path):
+    write_text(tmp_path / "2019-04-kent-street.csv", "Crime ID,Month\n")
+    with pytest.raises(InputRefused, match=rf"{rules.NOTHING_TO_READ}.*{rules.OTHER_POLICE_UK}: 1"):
+        read_police_uk(tmp_path)
+
+
+def test_permission_denied(tmp_path, monkeypatch):
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    file = kent(tmp_path, AGAIN)
+    monkeypatch.setattr(disprop.io.archive.Member, "open", denied)
+    with pytest.raises(InputRefused, match=f"{rules.NO_PERMISSION}; Permission denied"):
+        rows_of(read_police_uk(file))
+
+
+def test_a_link_to_itself_cannot_be_opened(tmp_path):
+    (tmp_path / KENT).symlink_to(tmp_path / KENT)
+    with pytest.raises(InputRefused, match=f"{KENT}: {rules.NO_PERMISSION}"):
+        read_police_uk(tmp_path)
+
+
+def test_a_pipe_is_neither_file_nor_folder(tmp_path):
+    os.mkfifo(tmp_path / KENT)
+    with pytest.raises(InputRefused, match=rules.NO_PERMISSION):
+        read_police_uk(tmp_path / KENT)
+
+
+def test_quarantine_file_that_cannot_be_written(tmp_path):
+    source = read_police_uk(kent(tmp_path, AGAIN), quarantine=tmp_path / "absent" / "aside.csv")
+    with pytest.raises(InputRefused, match="quarantine file"):
+        rows_of(source)
+
+
+@pytest.mark.parametrize("change", ["grow", "touch", "replace"])
+def test_a_file_that_changes_while_it_is_read(tmp_path, change):
+    file = kent(tmp_path, AGAIN)
+
+    def meddle(done, total, name):
+        if change == "grow":
+            file.write_text(AGAIN + AGAIN)
+        elif change == "touch":
+            os.utime(file, ns=(0, 0))
+        else:
+            write_text(tmp_path / "new", AGAIN).replace(file)
+
+    with pytest.raises(InputRefused, match=f"{KENT}: {rules.CHANGED}"):
+        rows_of(read_police_uk(file, progress=meddle))
+
+
+def test_a_file_that_changes_between_two_reads(tmp_path):
+    file = kent(tmp_path, AGAIN)
+    source = read_police_uk(file)
+    rows_of(source)
+    file.write_text(AGAIN.replace("Female", "Male  "))
+    with pytest.raises(InputRefused, match=rules.CHANGED):
+        rows_of(source)
+
+
+# Archives
+
+
+def archive(folder: Path, members: dict[str, bytes | str], **how) -> Path:
+    path = folder / "2019-04.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, **how) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+def test_archive_members_are_read_like_files(tmp_path):
+    path = archive(
+        tmp_path,
+        {
+            f"2019-04/{KENT}": AGAIN,
+            "2019-04/2019-04-kent-street.csv": "Crime ID,Month\n",
+            "__MACOSX/2019-04/._" + KENT: b"\0\5\x16\7",
+        },
+    )
+    unpacked = read_police_uk(kent(tmp_path / "unpacked", AGAIN))
+    source = read_police_uk(path)
+    assert rows_of(source) == rows_of(unpacked)
+    assert source.account.notes == {rules.OTHER_POLICE_UK: 1}
+    assert source.parts.tolist() == unpacked.parts.tolist()
+    assert source.files[0].name == f"{path}:2019-04/{KENT}"
+
+
+def test_zip64(tmp_path):
+    path = tmp_path / "big.zip"
+    with zipfile.ZipFile(path, "w") as file, file.open(f"2019-04/{KENT}", "w", force_zip64=True) as member:
+        member.write(AGAIN.encode())
+    assert struct.pack("<H", 1) + struct.pack("<H", 16) in path.read_bytes()  # the Zip64 field of the header
+    assert len(rows_of(read_police_uk(path))) == 2
+
+
+def test_encrypted_member(tmp_path):
+    path = archive(tmp_path, {KENT: AGAIN})
+    content = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(mark) + at] |= 1
+    path.write_bytes(content)
+    with pytest.raises(InputRefused, match=f"{KENT}: {rules.ENCRYPTED}"):
+        read_police_uk(path)
+
+
+def test_archive_inside_an_archive(tmp_path):
+    inner = archive(tmp_path, {KENT: AGAIN}).read_bytes()
+    with pytest.raises(InputRefused, match=f"inner.zip: {rules.NESTED}"):
+        read_police_uk(archive(tmp_path, {"inner.zip": inner}))
+
+
+def test_member_that_fails_its_check_sum(tmp_path):
+    path = tmp_path / "stored.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+        file.writestr(KENT, AGAIN)
+    path.write_bytes(path.read_bytes().replace(b"Female", b"Femole", 1))
+    with pytest.raises(InputRefused, match=f"{KENT}: {rules.DAMAGED}.*CRC"):
+        rows_of(read_police_uk(path))
+
+
+def test_archive_cut_off(tmp_path):
+    path = archive(tmp_path, {KENT: AGAIN})
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputRefused, match=rules.DAMAGED):
+        read_police_uk(path)
+
+
+def test_a_workbook_is_no_archive_of_files(tmp_path):
+    write_csv(tmp_path / KENT, TWO)
+    path = archive(tmp_path, {"[Content_Types].xml": "<x/>", "xl/workbook.xml": "<x/>"})
+    source = read_police_uk(tmp_path)
+    assert len(rows_of(source)) == 2
+    assert source.skipped == {rules.OTHER_FILE: [str(path)]}
+
+
+# JSON, tables
+
+
+def test_json_item_that_is_no_record(tmp_path):
+    file = write_json(tmp_path / "2023-01-kent.json", [record(), "hello", record()])
+    source = read_police_uk(file)
+    assert len(rows_of(source)) == 2
+    assert source.account.quarantined == {rules.NOT_A_RECORD: 1}
+
+
+def test_table_without_dates():
+    import pandas as pd
+
+    with pytest.raises(InputRefused, match=rules.BAD_TABLE):
+        read_frame(pd.DataFrame({"force": ["kent"]}))
+
+
+def test_table_month_not_understood():
+    import pandas as pd
+
+    source = read_frame(pd.DataFrame({"force": "kent", "month": ["2019-04", "spring"]}))
+    assert len(rows_of(source)) == 1
+    assert source.account.quarantined == {rules.MONTH_UNREADABLE: 1}
+
+
+FACTS = ",".join(
+    [
+        "Time,Ethnicity,Ethnicity_type,Geography, Number of stop and searches ,Population by ethnicity",
+        '"Rate per 1,000 population by ethnicity"',
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"), [("2006/07,All,All,Kent,many,1,1", rules.BAD_CELL), ("2006/07,All", rules.WIDTH_TABLE)]
+)
+def test_published_table_of_another_form(tmp_path, row, rule):
+    with pytest.raises(InputRefused, match=rf"line 2: {rule}"):
+        read_ethnicity_facts(write_text(tmp_path / "facts.csv", f"{FACTS}\n{row}\n"))
+
+
+# The rules as a whole
+
+
+def test_every_rule_has_a_test():
+    here = Path(__file__).read_text(encoding="utf-8")
+    names = {value: name for name, value in vars(rules).items() if isinstance(value, str) and value in rules.RULES}
+    assert set(names) == set(rules.RULES)
+    assert [name for name in names.values() if f"rules.{name}" not in here] == []
+
+
+def test_the_docs_print_the_rules_as_they_are():
+    assert rules.rules_table() in DOCS.read_text(encoding="utf-8")
+
+
+def test_a_rule_of_another_kind_cannot_refuse():
+    with pytest.raises(KeyError):
+        rules.refuse(rules.FRACTION, "a file", "")
