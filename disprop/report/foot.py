@@ -1,0 +1,268 @@
+"""The parts of a report that say what stands behind its results: months, rows, the unknown, limits, method, sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from disprop.coverage import STATES
+from disprop.report.blocks import Block, Facts, Heading, Month, Months, Notice, Paragraph, Points, Section, Table
+from disprop.report.caveats import caveats, holes, questions
+from disprop.report.figures import count, interval_name, month_name, months_named, percent, ratio, span, times_in_100
+from disprop.report.inputs import ReportInputs, Row
+from disprop.report.sections import (
+    ANY_FIND,
+    ARREST,
+    CHILDREN,
+    FLAG_ALONE,
+    LINKED_FIND,
+    MORE_THOROUGH,
+    POSITIVE_OUTCOME,
+    VIDEO,
+)
+from disprop.report.tables import account_table, counts_table, files_table
+from disprop.report.words import RATIO_SAID, group_label, people
+
+SIGNS = dict(zip(STATES, ("×", "◐", "0", "✓")))
+"""Sign of each state of a force-month, printed with the word for it."""
+STATE_WORDS = dict(zip(STATES, ("not submitted", "seems incomplete", "submitted, no rows", "submitted")))
+LONG = 8
+"""Longer lists of provenance are folded."""
+
+
+def foot_sections(inputs: ReportInputs) -> list[Section]:
+    """Coverage, the unknown, limits, questions, method and provenance."""
+    return [coverage_section(inputs), unknown(inputs), limits(inputs), to_ask(inputs), method(inputs)]
+
+
+# Coverage and exclusions -------------------------------------------------------------------------------------------
+
+
+def coverage_section(inputs: ReportInputs) -> Section:
+    blocks: list[Block] = [
+        Paragraph(
+            "Each box is a month of the period: whether the force submitted its records, and how many rows were read. "
+            "A month that was not submitted, or seems incomplete, is a hole: no rate is given over it as if it were "
+            "whole."
+        ),
+        *_strips(inputs),
+        Paragraph(
+            "Nothing that was read is lost: every row is counted, left out by a rule, or set aside for a reason."
+        ),
+        account_table(inputs.account),
+    ]
+    if inputs.account.notes:
+        caption = "What was done to read rows that were not as they should be"
+        blocks.append(counts_table("notes", caption, ("What", "Times"), inputs.account.notes))
+    return Section("coverage", "Which months and rows are in this report", "Months and rows", tuple(blocks))
+
+
+def _strips(inputs: ReportInputs) -> list[Months]:
+    strips: dict[str, list[Month]] = {}
+    for row in inputs.coverage.to_dict("records"):
+        month = Month(
+            month_name(row["month"]), STATE_WORDS[row["state"]], SIGNS[row["state"]], _rows(row), row["warning"]
+        )
+        strips.setdefault(str(row["force"]), []).append(month)
+    named = {inputs.force: inputs.force_name}
+    return [Months(named.get(force, force), tuple(months)) for force, months in strips.items()]
+
+
+def _rows(row: Mapping[Any, Any]) -> str:
+    return "" if row["state"] == STATES[0] else f"{count(row['rows'])} rows"
+
+
+# The unknown -------------------------------------------------------------------------------------------------------
+
+
+def unknown(inputs: ReportInputs) -> Section:
+    rows = [*_unknown_ethnicity(inputs), *_unknown_find(inputs)]
+    blocks: list[Block] = [
+        Paragraph(
+            "What is not known is counted, never spread over the groups and never taken for no. The last column says "
+            "what a figure could be at most and at least, whatever the unknown records are."
+        )
+    ]
+    if rows:
+        head = ("What is not known", "Searches", "What the figures could be")
+        blocks.append(Table("unknown", "What was not known, and what it could change", head, tuple(rows), words=(2,)))
+    if inputs.account.unmapped:
+        caption = "Labels in the records that no list of labels knows"
+        blocks.append(counts_table("unmapped", caption, ("Column and label", "Searches"), inputs.account.unmapped))
+    blocks.append(
+        Paragraph(
+            "The tables above have a column Not known for each share; a share is of the searches where it is known."
+        )
+    )
+    return Section("unknown", "What was not known", "Not known", tuple(blocks))
+
+
+def _unknown_ethnicity(inputs: ReportInputs) -> list[tuple[str, str, str]]:
+    rows = inputs.rows("rate_ratio")
+    if not rows:
+        return []
+    said = [
+        f"{group_label(row['group'])} {span(row['bound_low'], row['bound_high'], ratio)} times"
+        for row in rows
+        if row["verdict"] in RATIO_SAID
+    ]
+    could = (
+        f"Compared with the rate of {people(rows[0]['reference'])}: {'; '.join(said)}"
+        if said
+        else "No comparison is given"
+    )
+    return [("Self-defined ethnicity", count(rows[0]["n_unknown"]), could)]
+
+
+def _unknown_find(inputs: ReportInputs) -> list[tuple[str, str, str]]:
+    row = inputs.one("linked_find_all")
+    if row is None:
+        return []
+    given = row["bound_low"] is not None
+    could = (
+        f"{span(row['bound_low'], row['bound_high'], percent)} of all searches"
+        if given
+        else "Refused: no share is given"
+    )
+    return [("Whether the item searched for was found", count(row["n_unknown"]), could)]
+
+
+# Limits and questions ----------------------------------------------------------------------------------------------
+
+
+def limits(inputs: ReportInputs) -> Section:
+    return Section("limits", "What this cannot tell you", "Limits", (Points(caveats(inputs)),))
+
+
+def to_ask(inputs: ReportInputs) -> Section:
+    intro = Paragraph("These figures raise questions that they cannot answer. A panel may put them to the force.")
+    return Section("questions", "Questions to ask next", "Questions", (intro, Points(questions(inputs), numbered=True)))
+
+
+# Method and provenance ---------------------------------------------------------------------------------------------
+
+NAMES = {
+    "search_rate": "Rates",
+    "rate_ratio": "Comparisons",
+    "excess_searches": "Differences from the expected count",
+    **{share.frame: share.thing for share in (LINKED_FIND, FLAG_ALONE, ANY_FIND, POSITIVE_OUTCOME, ARREST, VIDEO)},
+    MORE_THOROUGH.frame: "More thorough searches",
+    CHILDREN.frame: "More thorough searches of children",
+}
+METHODS = {
+    "exact": "exact Poisson (Garwood 1936)",
+    "mid_p": "mid-P Poisson",
+    "score": "score (Wilson's on the share of both counts; Miettinen and Nurminen's for differences)",
+    "wilson": "Wilson (1927)",
+}
+
+
+def method(inputs: ReportInputs) -> Section:
+    blocks: list[Block] = [
+        Points(_definitions(inputs)),
+        *_methods_table(inputs),
+        Heading("Where the figures come from"),
+        Points(_sources(inputs)),
+        *([files_table(inputs.files)] if inputs.files is not None and len(inputs.files) else []),
+        *_provenance(inputs.provenance),
+    ]
+    return Section("method", "Method and provenance", "Method", tuple(blocks))
+
+
+def _definitions(inputs: ReportInputs) -> tuple[str, ...]:
+    vintage = {row["population_vintage"] for row in inputs.rows("search_rate") if row["population_vintage"]}
+    lines = [
+        f"A rate is searches divided by resident-years, for every 1,000. A resident-year is one resident for one year "
+        f"({', '.join(sorted(vintage)) or 'no population'}); over part of a year a resident counts for that part.",
+        "A comparison is the rate of a group divided by the rate of the group compared with. Its interval is the "
+        "widest of those available; which one is in the table below.",
+        "Too few to say means fewer than 10 searches of the group compared with, or fewer than 10 of the group where "
+        "fewer than 10 would be expected. Shares of fewer than 10 searches are marked [u].",
+        "Linked finds are refused where 95% or more of the records with a positive outcome carry no flag, and given as "
+        "bounds only where more than 5% of all records are not known.",
+        *(f"An interval of {interval_name(c).split()[0]} is made by a method that is right {times_in_100(c)}."
+          for c in _confidences(inputs)),
+        "Figures are computed in full precision and rounded once, for print: in sentences and charts rates and ratios "
+        "to 1 decimal place (more where that would hide on which side of 0.8, 1 or 1.25 they lie), percentages whole, "
+        "or to 1 place below 10; in tables one place more for ratios and percentages. The CSV files beside this page "
+        "are in full precision.",
+    ]  # fmt: skip
+    return tuple(lines)
+
+
+def _confidences(inputs: ReportInputs) -> list[float]:
+    rows = [row for name in inputs.results for row in inputs.rows(name)]
+    return sorted({row["confidence"] for row in rows if row["confidence"] is not None})
+
+
+def _methods_table(inputs: ReportInputs) -> list[Table]:
+    rows = []
+    for name, label in NAMES.items():
+        by_method = _by_method(inputs.rows(name))
+        rows += [(label, how, ", ".join(groups)) for how, groups in by_method.items()]
+    if not rows:
+        return []
+    return [Table("methods", "How the intervals were made", ("Figure", "Method", "Groups"), tuple(rows), words=(1, 2))]
+
+
+def _by_method(rows: list[Row]) -> dict[str, list[str]]:
+    """Methods in words, and the groups whose interval each made; rows without limits have none."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["method"] and row["low"] is not None:
+            name, _, more = row["method"].partition(", ")
+            how = METHODS.get(name, name) + (f", {more}" if more else "")
+            found.setdefault(how, []).append(group_label(row["group"]))
+    return found
+
+
+INVENTED = "The records are invented, and so are the force and its residents. They say nothing about any real one."
+
+
+def _sources(inputs: ReportInputs) -> tuple[str, ...]:
+    if inputs.synthetic:
+        return (INVENTED,)
+    return (f"Records: {inputs.dataset}.",)
+
+
+def _provenance(provenance: Mapping[str, Any]) -> list[Block]:
+    """What is given, as it is given: single values together, each group of values by itself."""
+    single = tuple((_key(name), str(value)) for name, value in provenance.items() if not _many(value))
+    facts: list[Block] = [Facts("", single)] if single else []
+    for name, value in provenance.items():
+        if _many(value) and value:
+            pairs = tuple(_pairs(value))
+            facts.append(Facts(_key(name), pairs, folded=len(pairs) > LONG))
+    return facts
+
+
+def _many(value: Any) -> bool:
+    return isinstance(value, (Mapping, list, tuple))
+
+
+def _pairs(value: Any, before: str = "") -> list[tuple[str, str]]:
+    """Names and values of nested maps and lists, flattened."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value, start=1)
+    pairs = []
+    for name, inner in items:
+        full = f"{before}{name}"
+        pairs += _pairs(inner, f"{full} / ") if _many(inner) else [(full, str(inner))]
+    return pairs
+
+
+def _key(name: str) -> str:
+    text = str(name).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def holes_notice(inputs: ReportInputs) -> Notice | None:
+    """That months are missing, beside the answer."""
+    months = holes(inputs)
+    if not months:
+        return None
+    whole = inputs.one("search_rate_all")
+    given = whole is not None and whole["estimate"] is not None
+    said = (
+        "Rates are given over the other months, as rates per year." if given else "So no rate is given for the period."
+    )
+    return Notice("Months are missing", f"The records of {months_named(months)} are missing or seem incomplete. {said}")

@@ -1,0 +1,295 @@
+"""Tables: result rows as printed cells, and the same tables in full precision as CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from disprop.measures.shares import BOUNDS_UNKNOWN_SHARE
+from disprop.measures.verdicts import DEPENDS, HOLDS, NOT_COMPUTABLE, TOO_FEW
+from disprop.report.blocks import Table
+from disprop.report.figures import (
+    LOW_RELIABILITY,
+    NOT_APPLICABLE,
+    NOT_AVAILABLE,
+    count,
+    interval_name,
+    listed,
+    more_or_fewer,
+    percent_1,
+    rate,
+    ratio_2,
+    sentence,
+    span,
+)
+from disprop.report.inputs import ReportInputs, Row, _null
+from disprop.report.remarks import remarks
+from disprop.report.words import CHIPS, group_label, people, too_few
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from disprop.provenance import Account
+
+SYNTHETIC_COLUMN, SYNTHETIC_MARK = "synthetic", "SYNTHETIC: invented records"
+DIGEST_SHOWN = 12
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+# As printed --------------------------------------------------------------------------------------------------------
+
+
+def rates_table(rows: Sequence[Row], whole: Row | None) -> Table:
+    """Searches, resident-years and rate of each group; below them the searches of nobody's group, and all of them."""
+    confidence = interval_name(rows[0]["confidence"])
+    body = [_rate_cells(row) for row in rows]
+    body.append(("Ethnicity not known", count(rows[0]["n_unknown"]), *[NOT_APPLICABLE] * 4))
+    foot: tuple[str, ...] = ()
+    if whole is not None:
+        foot = ("All searches of people", *_rate_cells(whole)[1:5], NOT_APPLICABLE)
+    return Table(
+        "rates",
+        "Searches and rates by self-defined ethnicity",
+        ("Group", "Searches", "Resident-years", "Rate per 1,000 a year", confidence, "If all not known were theirs"),
+        tuple(body),
+        foot,
+        "search_rate.csv",
+        notes=row_notes(rows),
+    )
+
+
+def _rate_cells(row: Row) -> tuple[str, ...]:
+    return (
+        group_label(row["group"]),
+        count(row["numerator"]),
+        count(row["denominator"]),
+        rate(row["estimate"]),
+        span(row["low"], row["high"], rate),
+        rate(row["bound_high"]),
+    )
+
+
+def ratios_table(rows: Sequence[Row]) -> Table:
+    reference = people(rows[0]["reference"])
+    head = (
+        "Group",
+        f"Rate divided by that of {reference}",
+        interval_name(rows[0]["confidence"]),
+        f"If all not known were {reference}",
+        "If all not known were theirs",
+        "The single figure against 0.8 to 1.25",
+        "What can be said",
+        "Whatever the unknown are",
+    )
+    return Table(
+        "ratios",
+        f"How the rate of each group compares with the rate of {reference}",
+        head,
+        tuple(_ratio_cells(row) for row in rows),
+        csv="rate_ratio.csv",
+        words=(5, 6, 7),
+        notes=row_notes(rows),
+    )
+
+
+def row_notes(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What to keep in mind of rows: each remark once, with the groups that it is about."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        for text in remarks(row["flag"]):
+            about.setdefault(text, []).append(group_label(row["group"]))
+    every = len(rows)
+    return tuple(
+        sentence(text if len(groups) == every else f"{listed(groups)}: {text}") for text, groups in about.items()
+    )
+
+
+def _ratio_cells(row: Row) -> tuple[str, ...]:
+    mark = f" {LOW_RELIABILITY}" if row["verdict"] == TOO_FEW else ""
+    holds = {HOLDS: "holds", DEPENDS: "depends on them"}.get(row["verdict_holds"], NOT_AVAILABLE)
+    return (
+        group_label(row["group"]),
+        ratio_2(row["estimate"]) + mark,
+        span(row["low"], row["high"], ratio_2),
+        ratio_2(row["bound_low"]),
+        ratio_2(row["bound_high"]),
+        row["point_against_band"] or NOT_AVAILABLE,
+        CHIPS[row["verdict"]][1],
+        holds,
+    )
+
+
+def excess_table(rows: Sequence[Row], ratios: Sequence[Row]) -> Table:
+    """What was recorded beside what the reference rate would give; comparisons too small to speak of say so."""
+    reference = people(rows[0]["reference"])
+    verdicts = {row["group"]: row["verdict"] for row in ratios}
+    return Table(
+        "excess",
+        f"Searches beside those expected at the rate of {reference}",
+        (
+            "Group",
+            "Searches",
+            f"Expected at the rate of {reference}",
+            "Difference",
+            f"{interval_name(rows[0]['confidence'])} of the difference",
+        ),
+        tuple(_excess_cells(row, verdicts.get(row["group"])) for row in rows),
+        csv="excess_searches.csv",
+    )
+
+
+def _excess_cells(row: Row, verdict: str | None) -> tuple[str, ...]:
+    difference, limits = more_or_fewer(row["estimate"]), span(row["low"], row["high"], more_or_fewer)
+    if verdict == TOO_FEW:
+        difference, limits = LOW_RELIABILITY, LOW_RELIABILITY
+    if verdict == NOT_COMPUTABLE:
+        difference, limits = NOT_AVAILABLE, NOT_AVAILABLE
+    return group_label(row["group"]), count(row["numerator"]), count(row["denominator"]), difference, limits
+
+
+def shares_table(name: str, yes: str, rows: Sequence[Row], whole: Row | None) -> Table:
+    """A share by group: the count that says yes, what it is out of, and the bounds that the unknown leave.
+
+    name: that of the result frame. yes: what the counted searches are.
+    """
+    limits = interval_name(rows[0]["confidence"])
+    bounded = any(row["estimate"] is None and row["bound_low"] is not None for row in rows)
+    return Table(
+        name.replace("_", "-"),
+        f"{yes}, by self-defined ethnicity",
+        ("Group", yes, "Out of", "Share", limits, "Not known", "Bounds, whatever is unknown"),
+        tuple(share_cells(row) for row in rows),
+        ("All searches", *share_cells(whole)[1:]) if whole is not None else (),
+        f"{name}.csv",
+        notes=(_BOUNDS_ONLY,) if bounded else (),
+    )
+
+
+_BOUNDS_ONLY = (
+    f"Where more than {BOUNDS_UNKNOWN_SHARE:.0%} of the searches are not known, of a group or of all groups together, "
+    "no share is given, only bounds."
+)
+
+
+def share_cells(row: Row) -> tuple[str, ...]:
+    """Cells of one share; with fewer searches than a ratio would need, the share is marked."""
+    mark = f" {LOW_RELIABILITY}" if too_few(row) and row["estimate"] is not None else ""
+    return (
+        group_label(row["group"]),
+        count(row["numerator"]),
+        count(row["denominator"]),
+        percent_1(row["estimate"]) + mark,
+        span(row["low"], row["high"], percent_1),
+        count(row["n_unknown"]),
+        span(row["bound_low"], row["bound_high"], percent_1) if row["n_unknown"] else NOT_APPLICABLE,
+    )
+
+
+def account_table(account: Account) -> Table:
+    """What became of every row read; the rows add up to the last."""
+    body = [("Counted in this report", count(account.counted))]
+    body += [(f"Left out: {plain_rule(rule)}", count(n)) for rule, n in account.excluded.items()]
+    body += [(f"Set aside, could not be read: {reason}", count(n)) for reason, n in account.quarantined.items()]
+    return Table(
+        "account",
+        "What became of every row read",
+        ("Rows", "Number"),
+        tuple(body),
+        ("All rows read", count(account.read)),
+        "account.csv",
+    )
+
+
+_RULES = {
+    "not selected: force": "searches by another force",
+    "outside the period": "searches outside the period",
+    "vehicle-only search: no person was searched": "a vehicle was searched and no person",
+}
+
+
+def plain_rule(rule: str) -> str:
+    return _RULES.get(rule, rule)
+
+
+def counts_table(name: str, caption: str, head: tuple[str, str], counts: Mapping[str, int]) -> Table:
+    return Table(name, caption, head, tuple((text, count(n)) for text, n in counts.items()), csv="account.csv")
+
+
+def files_table(files: pd.DataFrame) -> Table:
+    """The files read; digests are cut short here and whole in the CSV. Columns that say nothing are left out."""
+    rows = [{name: None if _null(value) else value for name, value in row.items()} for row in files.to_dict("records")]
+    names = [str(name) for name in files.columns if any(row[name] not in (None, "") for row in rows)]
+    return Table(
+        "files",
+        "Files read",
+        tuple(sentence(name.replace("_", " ")).rstrip(".").replace("Sha256", "SHA-256") for name in names),
+        tuple(tuple(_file_cell(name, row[name]) for name in names) for row in rows),
+        csv="files.csv",
+        words=tuple(i for i, name in enumerate(names) if not all(_is_number(row[name]) for row in rows)),
+    )
+
+
+def _file_cell(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return NOT_APPLICABLE
+    if "sha256" in name or "digest" in name:
+        return f"{str(value)[:DIGEST_SHOWN]}…"
+    return count(value) if _is_number(value) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    import numbers
+
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+# As CSV ------------------------------------------------------------------------------------------------------------
+
+
+def csv_tables(inputs: ReportInputs) -> dict[str, str]:
+    """Every table in full precision: file name -> CSV text (UTF-8, LF, header row).
+
+    Result frames are written as they are. Tables of invented records have a first column `synthetic` that says so in
+    every row, because a column survives copying, filtering and renaming, which a comment or a file name does not.
+    """
+    frames = {f"{name}.csv": frame for name, frame in inputs.results.items()}
+    texts = {name: frame_csv(frame, inputs.synthetic) for name, frame in frames.items()}
+    texts["coverage.csv"] = frame_csv(inputs.coverage, inputs.synthetic)
+    texts["account.csv"] = _csv(("what", "reason", "rows"), account_rows(inputs.account), inputs.synthetic)
+    if inputs.files is not None:
+        texts["files.csv"] = frame_csv(inputs.files, inputs.synthetic)
+    return texts
+
+
+def frame_csv(frame: pd.DataFrame, synthetic: bool) -> str:
+    """A frame as CSV, numbers in full, null as nothing."""
+    rows = zip(*[frame[name].tolist() for name in frame.columns])
+    return _csv([str(name) for name in frame.columns], rows, synthetic)
+
+
+def account_rows(account: Account) -> list[tuple[str, str, int]]:
+    """The account line by line: read = counted + excluded + quarantined; notes and unmapped labels below."""
+    rows = [("read", "", account.read), ("counted", "", account.counted)]
+    for what in ("excluded", "quarantined", "notes", "unmapped"):
+        rows += [(what, reason, n) for reason, n in getattr(account, what).items()]
+    return rows
+
+
+def _csv(head: Sequence[str], rows: Any, synthetic: bool) -> str:
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    first = ([SYNTHETIC_COLUMN], [SYNTHETIC_MARK]) if synthetic else ([], [])
+    writer.writerow([*first[0], *head])
+    writer.writerows([*first[1], *map(_csv_cell, row)] for row in rows)
+    return out.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    """The value in full; text that a spreadsheet would run as a formula is led by an apostrophe."""
+    if _null(value):
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return repr(value) if isinstance(value, float) else value
