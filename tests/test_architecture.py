@@ -27,7 +27,7 @@ LAYERS = (
     ("coverage", "population", "resampling"),
     ("plan",),
     ("results",),
-    ("measures", "audit", "linkage"),
+    ("measures", "screening", "audit", "linkage"),
     ("disclosure",),
     ("report",),
     ("job", "nightly"),
@@ -116,8 +116,8 @@ def why_refused(room: str, other: str, use: Import) -> str | None:
         if room in EDGE or (room in LAZILY and use.late):
             return None
         return f"only {', '.join(sorted(EDGE))} open {other} ({', '.join(LAZILY)} inside a function)"
-    if other not in RANK:
-        return f"{other} has no place in LAYERS"
+    if not {room, other} <= RANK.keys() | SIDE_DOORS:
+        return f"{room} or {other} has no place in LAYERS"
     if room in SIDE_DOORS:
         inward = RANK[other] <= RANK[LAST_SEEN_BY_SIDE_DOORS]
         return None if inward else f"{room} may import up to {LAST_SEEN_BY_SIDE_DOORS}"

@@ -5,7 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -23,20 +23,16 @@ def pages() -> list[Path]:
     return [CHECKOUT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
-def glossary_names() -> set[str]:
-    """Every word set in code type in the glossary, the brackets of a call left out."""
-    code = re.findall(r"`([^`\n]+)`", (DOCS / "glossary.md").read_text(encoding="utf-8"))
-    return {re.sub(r"\(.*", "", word) for word in code}
+def names_in_code_type(*pages: Path) -> set[str]:
+    """Every name set in code type, the module before it and the brackets of a call left out."""
+    code = [word for page in pages for word in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))]
+    return {re.sub(r"\(.*", "", word).split(".")[-1].strip() for word in code}
 
 
-def public_names() -> set[str]:
-    """Names of the package, and of those of its public names that are modules."""
-    names = set(disprop.__all__)
-    for name in disprop.__all__:
-        value = getattr(disprop, name)
-        if isinstance(value, ModuleType):
-            names |= {inner for inner in value.__all__ if inner[0].islower()}
-    return names
+def inner_names() -> set[str]:
+    """Public functions of those public names that are modules."""
+    modules = [getattr(disprop, name) for name in disprop.__all__]
+    return {name for module in modules if isinstance(module, ModuleType) for name in module.__all__ if name.islower()}
 
 
 def columns() -> set[str]:
@@ -58,19 +54,28 @@ def commands(command: click.Command, path: tuple[str, ...] = ("disprop",)) -> It
         yield from commands(inner, (*path, name))
 
 
+def refuse_missing(missing: Iterable[str], *, where: str) -> None:
+    names = sorted(missing)
+    assert not names, f"not in {where}: {', '.join(names)}"
+
+
 def test_every_public_name_is_in_the_glossary():
-    assert sorted(public_names() - glossary_names()) == []
+    refuse_missing(set(disprop.__all__) - names_in_code_type(DOCS / "glossary.md"), where="docs/glossary.md")
 
 
 def test_every_column_is_in_the_glossary():
-    assert sorted(columns() - glossary_names()) == []
+    refuse_missing(columns() - names_in_code_type(DOCS / "glossary.md"), where="docs/glossary.md")
+
+
+def test_every_public_name_of_a_module_is_in_the_docs():
+    refuse_missing(inner_names() - names_in_code_type(*DOCS.glob("*.md")), where="docs/*.md, in code type")
 
 
 def test_every_command_is_in_the_docs():
     from disprop.cli import cli
 
     text = re.sub(r"\s+", " ", "\n".join(page.read_text(encoding="utf-8") for page in pages()))
-    assert [name for name in commands(cli) if name not in text] == []
+    refuse_missing((name for name in commands(cli) if name not in text), where="README.md or docs/*.md")
 
 
 def test_every_command_has_help_with_an_example():
@@ -83,7 +88,8 @@ def test_every_command_has_help_with_an_example():
             for name in command.list_commands(context):
                 yield from helps(command.get_command(context, name), f"{path} {name}")
 
-    assert [path for path, text in helps(cli, "disprop") if f"\n  {path} " not in f"{text} "] == []
+    without = (path for path, text in helps(cli, "disprop") if not re.search(rf"^ +{path}\b", text, re.MULTILINE))
+    refuse_missing(without, where="its own --help, as an example")
 
 
 def modules() -> list[str]:
