@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from disprop.io.frames import read_frame
     from disprop.io.police_uk import read_police_uk
     from disprop.job import make_report
+    from disprop.measures.outcome_test import find_rate_difference, find_rate_ratio
     from disprop.measures.rates import search_rate
     from disprop.measures.ratios import excess_searches, rate_ratio
     from disprop.measures.shares import (
@@ -51,6 +52,8 @@ _HOMES = {
     "census": "io.census",
     "excess_searches": "measures.ratios",
     "find_rate": "measures.shares",
+    "find_rate_difference": "measures.outcome_test",
+    "find_rate_ratio": "measures.outcome_test",
     "fold": "tallies",
     "intervals": "",
     "linked_find_where_known": "measures.shares",

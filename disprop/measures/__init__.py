@@ -72,6 +72,22 @@ MEASURES = {
             ("video_recorded",),
         ),
         Measure(
+            "find_rate_difference",
+            "outcome_test",
+            "find_rate_difference",
+            "Linked find rate less that of the reference.",
+            (*_OUTCOMES, "legislation"),
+            compares=True,
+        ),
+        Measure(
+            "find_rate_ratio",
+            "outcome_test",
+            "find_rate_ratio",
+            "Linked find rate over that of the reference.",
+            (*_OUTCOMES, "legislation"),
+            compares=True,
+        ),
+        Measure(
             "tipping_share", "unknowns", "tipping_share", "Share of the unknown that makes the ratio 1.", (), True, True
         ),
         Measure(
