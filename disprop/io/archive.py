@@ -224,7 +224,7 @@ def _again(file: Path, seen: set[tuple[int, int]]) -> bool:
 
 def _files(path: str | os.PathLike[str], found: Found) -> Iterator[tuple[Path, bool]]:
     """Files under a path, with whether each was given by its own name."""
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     if os.path.isdir(place):
         for file in _walk(place, found):
             yield file, False

@@ -167,8 +167,9 @@ def _line_ends_plain(texts: Iterable[str], notes: Counter[str]) -> Iterator[str]
         text = text.removesuffix("\r")
         if "\r" in text:
             text = text.replace("\r\n", "\n")
-            notes[LONE_CR] += text.count("\r")
-            text = text.replace("\r", "\n")
+            if alone := text.count("\r"):
+                notes[LONE_CR] += alone
+                text = text.replace("\r", "\n")
         yield text
     if held:
         notes[LONE_CR] += 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from disprop.errors import UsageError
+from disprop.io.columns import degrees
 from disprop.io.dates import Instants, from_clock, instants, within_range
 from disprop.io.rules import DATE_BLANK, DATE_ONLY, FRACTION
 from disprop.months import FIRST_YEAR, LAST_YEAR, month_number
@@ -36,14 +38,30 @@ def texts(column: pa.Array) -> list[str]:
     return ["" if text is None else text for text in as_text(column).to_pylist()]
 
 
+def coded(column: pa.Array) -> tuple[list[str], np.ndarray]:
+    """The distinct texts of a column, the blank one last, and the position of each row's."""
+    encoded = as_text(column).dictionary_encode()
+    at = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return [*encoded.dictionary.to_pylist(), ""], at
+
+
+def column_degrees(column: pa.Array, notes: Counter[str]) -> np.ndarray:
+    """Degrees of a coordinate column, numbers or text; NaN where blank or not a number."""
+    import pyarrow as pa
+
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        return degrees(texts(column), notes)
+    found = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
 def months(column: pa.Array) -> np.ndarray:
     """Month numbers of a `month` column: `2019-04`, a date, or a month number; NO_MONTH for null, BAD_MONTH else."""
     import pyarrow as pa
 
     counted, dated = pa.types.is_integer(column.type), pa.types.is_temporal(column.type)
-    came = texts(column)
-    known = {text: _month(text, counted=counted, dated=dated) for text in set(came)}
-    return np.array([known[text] for text in came], dtype=np.int64)
+    words, at = coded(column)
+    return np.array([_month(text, counted=counted, dated=dated) for text in words], dtype=np.int64)[at]
 
 
 def _month(text: str, *, counted: bool, dated: bool) -> int:

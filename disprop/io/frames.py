@@ -18,9 +18,9 @@ import numpy as np
 
 from disprop.codelists import SCHEMES, force_code, nearest
 from disprop.errors import BalanceError, UsageError
-from disprop.io.columns import LABELS, PLACE, Binding, bind, blanked, degrees, placed
+from disprop.io.columns import LABELS, PLACE, Binding, bind, blanked, placed
 from disprop.io.dates import Instants, check_time_zone
-from disprop.io.frame_columns import BAD_MONTH, NO_MONTH, as_text, column_instants, months, texts
+from disprop.io.frame_columns import BAD_MONTH, NO_MONTH, as_text, coded, column_degrees, column_instants, months, texts
 from disprop.io.intake import FEWEST_TO_REFUSE
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
@@ -155,7 +155,7 @@ class Frame:
 
     def _read(self) -> _Read:
         if self._last is None:
-            for _ in self.batches(set()):
+            for _ in self.batches():
                 pass
         assert self._last is not None
         return self._last
@@ -250,12 +250,12 @@ class _Read:
         """Codes of the forces in a batch, and each row's position among them."""
         if "force" not in self.at:
             return [str(self.force)], np.zeros(batch.num_rows, dtype=np.int32)
-        came = texts(self._came(batch, "force"))
-        known = {text: _force(text, self.force) for text in set(came)}
-        codes = sorted(set(known.values()) - {FORCE_UNKNOWN, FORCE_MISSING})
-        position = {code: i for i, code in enumerate(codes)}
-        faults |= {i: (known[text], "force") for i, text in enumerate(came) if known[text] not in position}
-        return codes, np.array([position.get(known[text], 0) for text in came], dtype=np.int32)
+        words, at = coded(self._came(batch, "force"))
+        known = [_force(text, self.force) for text in words]
+        codes = sorted({known[i] for i in np.unique(at)} - {FORCE_UNKNOWN, FORCE_MISSING})
+        position = np.array([codes.index(code) if code in codes else -1 for code in known], dtype=np.int32)[at]
+        faults |= {row: (known[at[row]], "force") for row in np.flatnonzero(position < 0).tolist()}
+        return codes, position
 
     def _dates(self, batch: pa.RecordBatch, faults: dict[int, tuple[str, str]]) -> _Dates:
         """Instants and months of the rows; those that neither column dates are faults."""
@@ -300,7 +300,7 @@ class _Read:
 
         if not (wanted.intersection(PLACE) and set(PLACE) <= set(self.at)):
             return {}
-        north, east = (degrees(texts(self._came(batch, name)), self.notes) for name in PLACE)
+        north, east = (column_degrees(self._came(batch, name), self.notes) for name in PLACE)
         north, east = placed(north, east, self.notes)
         found = {"latitude": pa.array(north, from_pandas=True), "longitude": pa.array(east, from_pandas=True)}
         return {name: found[name] for name in PLACE if name in wanted}

@@ -157,7 +157,7 @@ class PoliceUk:
 
     def _read(self) -> _Intake:
         if self._last is None:
-            for _ in self.batches(set()):
+            for _ in self.batches():
                 pass
         assert self._last is not None
         return self._last

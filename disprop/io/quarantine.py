@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TextIO
@@ -34,32 +36,36 @@ class Quarantine:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self.path = path
         self.examples: list[QuarantinedRow] = []
         self._file: TextIO | None = None
         if path is not None:
-            self._open(Path(path))
-
-    def _open(self, path: Path) -> None:
-        try:
-            self._file = path.open("w", encoding="utf-8", newline="")
-        except OSError as why:
-            refuse(NO_PERMISSION, str(path), f"the quarantine file: {why.strerror}; give another path")
-        self._writer = csv.writer(self._file)
-        self._writer.writerow([field.name for field in fields(QuarantinedRow)])
+            with self._refusing():
+                self._file = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115 - closed by `close`
+                csv.writer(self._file).writerow([field.name for field in fields(QuarantinedRow)])
 
     def add(self, found: QuarantinedRow, counts: Counter[str]) -> None:
         counts[found.reason] += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(found)
         if self._file is not None:
-            self._writer.writerow([cut(str(value)) for value in astuple(found)])
+            with self._refusing():
+                csv.writer(self._file).writerow([_cut(str(value)) for value in astuple(found)])
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with self._refusing():
+                file.close()
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as why:
+            refuse(NO_PERMISSION, str(self.path), f"the quarantine file: {why.strerror or why}; give another path")
 
 
-def cut(text: str) -> str:
+def _cut(text: str) -> str:
     """A text short enough to keep: over-long rows are cut, and say so."""
     return text if len(text) <= RAW_LIMIT else f"{text[:RAW_LIMIT]} [cut: {len(text):,} characters or more]"
