@@ -68,7 +68,7 @@ def main() -> None:
     if debug:
         sys.argv.remove("--debug")
     try:
-        sys.exit(cli(standalone_mode=False) or OK)
+        sys.exit(cli(prog_name="disprop", standalone_mode=False) or OK)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as wrong:
@@ -264,7 +264,9 @@ def measure(name: str, by: str, form: str, out: str | None, **options: Any) -> i
 
     \b
     Measures: search_rate, rate_ratio, excess_searches, find_rate, linked_find_where_known,
-      positive_outcome_share, arrest_share, more_thorough_search_share, share_on_video
+      positive_outcome_share, arrest_share, more_thorough_search_share, share_on_video,
+      find_rate_difference, find_rate_ratio, tipping_share, rate_ratio_allocated,
+      rate_ratio_imputed, agreement_matrix, agreement_share
 
     \b
     Examples:
@@ -296,25 +298,26 @@ def _measure(
     population: str | None,
     holes: str,
     confidence: float,
-    **choices: str | None,
+    **choices: Any,
 ) -> tuple[pd.DataFrame, Any]:
     from disprop.plan import tally
 
-    given = {name: value for name, value in choices.items() if value is not None}
-    arguments: dict[str, Any] = {"confidence": confidence, **given}
+    arguments = {name: value for name, value in choices.items() if value is not None}
+    strange = set(arguments) - set(wanted.parameters)
+    if strange:
+        raise UsageError(f"{wanted.name} does not take {', '.join(sorted(strange))}")
     if wanted.compares:
         arguments["of"] = next((axis for axis in axes if axis.startswith("ethnicity")), "ethnicity_self")
         axes = [*axes, arguments["of"]] if arguments["of"] not in axes else axes
+    if "confidence" in wanted.parameters:
+        arguments["confidence"] = confidence
     with _reading(source, forces, quarantine) as records:
-        counted = tally(records, by=[*axes, *wanted.axes], force=forces or None, period=period)
-    inputs = [counted]
+        inputs = [tally(records, by=[*axes, *wanted.axes], force=forces or None, period=period)]
+    account = inputs[0].account
     if wanted.population:
         inputs.append(_population(population, axes))
         arguments["holes"] = holes
-    try:
-        return wanted(*inputs, by=axes, **arguments), counted.account
-    except TypeError as error:
-        raise UsageError(f"{wanted.name} does not take {', '.join(given)}") from error
+    return wanted(*inputs, by=axes, **arguments), account
 
 
 @cli.command()

@@ -51,6 +51,20 @@ def test_help_lists_the_commands_and_exit_codes(run):
         assert word in out
 
 
+def test_measure_help_lists_every_measure(run):
+    from disprop.measures import MEASURES
+
+    words = run("measure", "--help")[1].replace(",", " ").split()
+    assert set(MEASURES) <= set(words)
+
+
+@pytest.mark.parametrize("name", ["find_rate_ratio", "tipping_share", "rate_ratio_imputed", "agreement_matrix"])
+def test_every_kind_of_measure_runs_from_the_command_line(run, records, name):
+    code, out, _ = run("measure", name, *options(records), "--by", "force,ethnicity_self", "--format", "json")
+    assert code == 0
+    assert {row["measure"] for row in json.loads(out)} == {name}
+
+
 def test_version(run):
     assert run("--version")[1] == f"disprop, version {dp.__version__}\n"
 

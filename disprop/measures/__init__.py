@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from disprop.codelists import nearest
@@ -27,9 +28,19 @@ class Measure:
     population: bool = False
     compares: bool = False
 
+    @property
+    def compute(self) -> Callable[..., Any]:
+        """The table function."""
+        function: Callable[..., Any] = getattr(import_module(f"disprop.measures.{self.module}"), self.function)
+        return function
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the arguments that the table function takes."""
+        return tuple(signature(self.compute).parameters)
+
     def __call__(self, *args: Any, **options: Any) -> Any:
-        compute: Callable[..., Any] = getattr(import_module(f"disprop.measures.{self.module}"), self.function)
-        return compute(*args, **options)
+        return self.compute(*args, **options)
 
 
 _OUTCOMES = ("outcome", "linked")
