@@ -24,6 +24,7 @@ from scipy.special import ndtr, ndtri
 
 from disprop.errors import UsageError
 from disprop.intervals.interval import FloatArray, Interval, choose
+from disprop.kernels import clusters as kernel
 from disprop.kernels import resample
 from disprop.kernels._jit import Kernel, cores
 
@@ -32,6 +33,8 @@ Statistic: TypeAlias = Callable[[Counts], FloatArray]
 
 SAMPLERS = {"multinomial": resample.multinomials, "poisson": resample.poissons}
 ROOM = 1 << 23  # numbers held at a time while replicates are made and measured (64 MiB)
+FEWEST_RECORDS = 20_000  # below, numpy sorts clusters about as fast as the kernel, and the kernel need not be loaded
+MOST_NUMBERS = 1 << 28  # records times cells that the kernel keeps room for; above, numpy
 COLUMNS = 64  # counters a tile of hashed replicates: 256 replicates, whose totals stay in the nearest cache
 
 
@@ -68,12 +71,9 @@ def alike_clusters(*, keys: ArrayLike, cells: ArrayLike, n_cells: int) -> Cluste
     Clusters(held=array([[0, 1],
            [2, 0]]), n_clusters=array([2, 1]))
     """
-    grouped = _grouped(keys, cells, n_cells)
-    _, sort, n_clusters = np.unique(_told_apart(grouped), return_inverse=True, return_counts=True)
-    held = np.zeros((n_clusters.size, n_cells), dtype=np.int64)
-    held[np.repeat(sort, np.diff(grouped.starts)), grouped.cells] = grouped.counts
-    order = np.lexsort(held.T[::-1])
-    return Clusters(held[order], n_clusters[order])
+    key, cell = _records(keys, cells, n_cells)
+    by_kernel = key.size >= FEWEST_RECORDS and key.size * n_cells <= MOST_NUMBERS
+    return (_alike_by_kernel if by_kernel else _alike_by_numpy)(key, cell, n_cells)
 
 
 def records_as_clusters(counts: ArrayLike) -> Clusters:
@@ -132,7 +132,7 @@ def hashed_replicates(*, keys: ArrayLike, cells: ArrayLike, n_cells: int, replic
     >>> bool((part + rest == whole).all())
     True
     """
-    grouped = _grouped(keys, cells, n_cells)
+    grouped = _grouped(*_records(keys, cells, n_cells), n_cells)
     out = np.zeros((_positive("replicates", replicates), n_cells), dtype=np.int64)
     blocks = -(-replicates // resample.LANES)
 
@@ -327,17 +327,7 @@ class _Grouped(NamedTuple):
     counts: Counts
 
 
-def _grouped(keys: ArrayLike, cells: ArrayLike, n_cells: int) -> _Grouped:
-    _positive("n_cells", n_cells)
-    key, cell = _whole("keys", keys).astype(np.uint64), _whole("cells", cells).astype(np.int64)
-    if key.shape != cell.shape:
-        raise UsageError(
-            f"keys has shape {key.shape} and cells {cell.shape}: there must be one of each for every record"
-        )
-    if cell.size and (cell.min() < 0 or cell.max() >= n_cells):
-        raise UsageError(
-            f"cells run from {cell.min()} to {cell.max()}: with n_cells={n_cells}, from 0 to {n_cells - 1}"
-        )
+def _grouped(key: NDArray[np.uint64], cell: Counts, n_cells: int) -> _Grouped:
     order = np.argsort(key)
     key = key[order]
     first = _first_of_each(key)
@@ -366,7 +356,62 @@ def _told_apart(grouped: _Grouped) -> Counts:
     return sort
 
 
+def _alike_by_numpy(key: NDArray[np.uint64], cell: Counts, n_cells: int) -> Clusters:
+    grouped = _grouped(key, cell, n_cells)
+    _, sort, n_clusters = np.unique(_told_apart(grouped), return_inverse=True, return_counts=True)
+    held = np.zeros((n_clusters.size, n_cells), dtype=np.int64)
+    held[np.repeat(sort, np.diff(grouped.starts)), grouped.cells] = grouped.counts
+    return _in_order(held, n_clusters)
+
+
+def _alike_by_kernel(key: NDArray[np.uint64], cell: Counts, n_cells: int) -> Clusters:
+    ends = np.zeros(1 << kernel.BUCKET_BITS, dtype=np.int64)
+    spread_keys, spread_cells = np.empty_like(key), np.empty_like(cell)
+    kernel.spread(key, cell, ends, spread_keys, spread_cells)
+    biggest = int(np.diff(ends, prepend=0).max())
+    found: list[Clusters] = []
+
+    def work(part: int) -> None:
+        room = np.empty(biggest, np.int64), np.empty(biggest, np.uint64), np.empty((biggest, n_cells), np.int64)
+        held, n_clusters = np.empty((key.size, n_cells), np.int64), np.empty(key.size, np.int64)
+        sorts = kernel.alike(
+            spread_keys, spread_cells, ends, part, cores(), _slots(biggest), *room, _slots(key.size), held, n_clusters
+        )
+        found.append(Clusters(held[:sorts], n_clusters[:sorts]))
+
+    _in_threads(work, cores())
+    return _in_order(*(np.concatenate(column) for column in zip(*found)))
+
+
+def _slots(most: int) -> Counts:
+    """Room for a table that is never more than half full."""
+    return np.zeros(1 << int(2 * most).bit_length(), dtype=np.int64)
+
+
+def _in_order(held: Counts, n_clusters: Counts) -> Clusters:
+    """Sorts in ascending order of what they hold, those that hold the same put together."""
+    order = np.lexsort(held.T[::-1])
+    held = held[order]
+    first = np.concatenate([np.ones(min(1, order.size), dtype=bool), (held[1:] != held[:-1]).any(axis=1)])
+    starts = np.flatnonzero(first)
+    return Clusters(held[first], np.add.reduceat(n_clusters[order], starts) if starts.size else n_clusters)
+
+
 # Arguments.
+
+
+def _records(keys: ArrayLike, cells: ArrayLike, n_cells: int) -> tuple[NDArray[np.uint64], Counts]:
+    _positive("n_cells", n_cells)
+    key, cell = _whole("keys", keys).astype(np.uint64), _whole("cells", cells).astype(np.int64)
+    if key.shape != cell.shape:
+        raise UsageError(
+            f"keys has shape {key.shape} and cells {cell.shape}: there must be one of each for every record"
+        )
+    if cell.size and (cell.min() < 0 or cell.max() >= n_cells):
+        raise UsageError(
+            f"cells run from {cell.min()} to {cell.max()}: with n_cells={n_cells}, from 0 to {n_cells - 1}"
+        )
+    return np.ascontiguousarray(key), np.ascontiguousarray(cell)
 
 
 def _whole(name: str, values: ArrayLike) -> NDArray[np.integer]:

@@ -58,6 +58,53 @@ def test_alike_clusters_are_those_of_the_slow_truth(pairs):
     assert found.totals.tolist() == [cells.count(cell) for cell in range(4)]
 
 
+@settings(deadline=None)
+@given(records, st.integers(1, 3))
+def test_the_kernel_sorts_clusters_as_numpy_does(pairs, threads):
+    keys, cells = columns(pairs or [(1, 1)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resampling, "cores", lambda: threads)
+        found = resampling._alike_by_kernel(keys, np.array(cells), 4)
+    wanted = resampling._alike_by_numpy(keys, np.array(cells), 4)
+    assert found.held.tolist() == wanted.held.tolist()
+    assert found.n_clusters.tolist() == wanted.n_clusters.tolist()
+
+
+@pytest.mark.parametrize(
+    "kind", ["hashed", "numbered", "one key", "all different", "one key on half", "low bits equal"]
+)
+def test_the_kernel_takes_keys_of_every_kind(kind):
+    rows = 300 if interpreted() else 30_000
+    rng = np.random.default_rng(9)
+    hashed = rng.integers(0, 2**64, rows, dtype=np.uint64)
+    keys = {
+        "hashed": hashed[rng.integers(0, rows // 3, rows)],
+        "numbered": rng.integers(0, rows // 3, rows).astype(np.uint64),
+        "one key": np.full(rows, 7, dtype=np.uint64),
+        "all different": hashed,
+        "one key on half": np.where(rng.random(rows) < 0.5, hashed[0], hashed),
+        "low bits equal": hashed // np.uint64(2**40) * np.uint64(2**40),
+    }[kind]
+    cells = rng.integers(0, 3, rows)
+    found = resampling._alike_by_kernel(keys, cells, 3)
+    wanted = resampling._alike_by_numpy(keys, cells, 3)
+    assert found.held.tolist() == wanted.held.tolist()
+    assert found.n_clusters.tolist() == wanted.n_clusters.tolist()
+    assert found.n_clusters.sum() == np.unique(keys).size
+    assert found.held.shape == np.unique(found.held, axis=0).shape
+
+
+def test_many_records_go_to_the_kernel_and_many_cells_to_numpy(monkeypatch):
+    went = []
+    monkeypatch.setattr(resampling, "_alike_by_kernel", lambda *_: went.append("kernel"))
+    monkeypatch.setattr(resampling, "_alike_by_numpy", lambda *_: went.append("numpy"))
+    monkeypatch.setattr(resampling, "FEWEST_RECORDS", 3)
+    monkeypatch.setattr(resampling, "MOST_NUMBERS", 12)
+    for rows, n_cells in ((2, 1), (3, 1), (3, 4), (3, 5)):
+        alike_clusters(keys=range(rows), cells=[0] * rows, n_cells=n_cells)
+    assert went == ["numpy", "kernel", "kernel", "numpy"]
+
+
 @given(records, st.randoms())
 def test_the_order_of_records_does_not_matter(pairs, random):
     mixed = random.sample(pairs, len(pairs))
