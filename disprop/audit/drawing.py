@@ -9,9 +9,7 @@ can choose a ticket, because the beacon value is not known when frame and plan a
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from disprop.audit.frame import RECORD_ID, Frame, Stratum, each_value
+from disprop.audit.frame import RECORD_ID, Frame, Stratum, csv_bytes, each_value
 from disprop.errors import Refused, UsageError
 
 DRAW_LABEL = b"disprop-draw-1"
@@ -83,12 +81,8 @@ def draw_order(frame: Frame, *, sizes: Mapping[Stratum, tuple[int, int]], seed: 
 
 
 def list_bytes(drawn: Any) -> bytes:
-    """The drawn list as the bytes that are lodged: RFC 4180 with LF and a header, UTF-8."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(drawn.column_names)
-    writer.writerows(zip(*(drawn.column(name).to_pylist() for name in drawn.column_names)))
-    return text.getvalue().encode()
+    """The drawn list as the bytes that are lodged, laid out like the frame."""
+    return csv_bytes(drawn)
 
 
 def _check_strata(frame: Frame, sizes: Mapping[Stratum, tuple[int, int]]) -> None:

@@ -278,9 +278,8 @@ def canonical(table: Any, strata: tuple[str, ...]) -> Frame:
     _check_layout(table, strata)
     keys = [(name, "ascending") for name in (*strata, RECORD_ID)]
     table = table.take(pc.sort_indices(table, sort_keys=keys)).combine_chunks()
-    header = ",".join(_lines_of_names(table.column_names)).encode() + b"\n"
-    ended = pc.binary_join_element_wise(_lines(table), _large(""), _large("\n"))
-    body, ends = _content(ended)
+    header = _header(table)
+    body, ends = _content(_ended_lines(table))
     return Frame(table, strata, header + body, len(header), ends + len(header), _starts(table, strata))
 
 
@@ -302,8 +301,18 @@ def _lines(table: Any) -> Any:
     return lines.combine_chunks() if isinstance(lines, pa.ChunkedArray) else lines
 
 
-def _lines_of_names(names: Sequence[str]) -> list[str]:
-    return _quoted(pa.array(list(names), pa.large_string())).to_pylist()
+def _ended_lines(table: Any) -> Any:
+    return pc.binary_join_element_wise(_lines(table), _large(""), _large("\n"))
+
+
+def _header(table: Any) -> bytes:
+    return ",".join(_quoted(pa.array(table.column_names, pa.large_string())).to_pylist()).encode() + b"\n"
+
+
+def csv_bytes(table: Any) -> bytes:
+    """A table of text and whole numbers in the frame's own layout: header, lines, one line feed after each."""
+    text = pa.table({name: table.column(name).cast(pa.large_string()) for name in table.column_names})
+    return _header(text) + _content(_ended_lines(text.combine_chunks()))[0]
 
 
 def _quoted(column: Any) -> Any:

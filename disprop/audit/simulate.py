@@ -106,10 +106,12 @@ def coverage(
     method: str = "wilson",
     target: str = "these_records",
     confidence: float = 0.95,
+    capped: bool = True,
 ) -> Coverage:
     """Coverage of one group's share (all records when None) under one design.
 
-    Audits in which the group is empty have no estimate; they are counted apart and are not misses.
+    Audits in which the group is empty have no estimate; they are counted apart and are not misses. `capped=False`
+    leaves out the cap on the effective size, to show what it is for.
 
     >>> half = TrueStratum(sample=100, records=(1000,), met=(870,))
     >>> found = coverage([half], audits=2000, seed=1)
@@ -121,7 +123,8 @@ def coverage(
     counts = draw_audits(strata, audits=audits, seed=seed, target=target)
     found = estimate_counts(strata, counts, group, target)
     given = found.records > 0
-    low, high = limits_of(CountEstimate(*(column[given] for column in found)), method=method, confidence=confidence)
+    kept = CountEstimate(*(column[given] for column in found))
+    low, high = limits_of(kept, method=method, confidence=confidence, capped=capped)
     truth = _truth(strata, group)
     below, above = high < truth - 1e-12, low > truth + 1e-12
     return Coverage(
@@ -138,12 +141,12 @@ def coverage(
     )
 
 
-def limits_of(found: CountEstimate, *, method: str, confidence: float) -> tuple[Array, Array]:
+def limits_of(found: CountEstimate, *, method: str, confidence: float, capped: bool = True) -> tuple[Array, Array]:
     """Wilson or Clopper-Pearson limits on the effective sizes, one pair per audit."""
     flat = (found.share <= 0) | (found.share >= 1) | (found.variance <= 1e-24) | (found.records < 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         precise = size_of_equal_precision(found.share, found.variance, found.records)
-        size = np.where(flat, found.even_size, np.minimum(precise, found.even_size))
+        size = np.where(flat, found.even_size, np.minimum(precise, found.even_size) if capped else precise)
     whole = np.isinf(size)
     size = np.where(whole, 1.0, size)
     limits = proportion_interval(events=found.share * size, trials=size, confidence=confidence, method=method)
@@ -154,3 +157,54 @@ def _truth(strata: Sequence[TrueStratum], group: int | None) -> float:
     records = np.array([stratum.records for stratum in strata]).sum(axis=0)
     met = np.array([stratum.met for stratum in strata]).sum(axis=0)
     return float(met.sum() / records.sum() if group is None else met[group] / records[group])
+
+
+def _simple(sample: int, records: int, met: int) -> TrueStratum:
+    return TrueStratum(sample, (records,), (met,))
+
+
+DESIGNS: dict[str, tuple[tuple[TrueStratum, ...], int | None]] = {
+    "simple, 97 of 26,372": ((_simple(97, 26372, 22838),), None),
+    "simple, 97 of 400": ((_simple(97, 400, 348),), None),
+    "simple, 97 of 26,372, nearly all meet": ((_simple(97, 26372, 25845),), None),
+    "proportional strata": ((_simple(50, 500, 450), _simple(100, 1000, 800), _simple(30, 300, 285)), None),
+    "twelve strata of 5": (tuple(_simple(5, size, round(size * 0.87)) for size in range(400, 1600, 100)), None),
+    "small strata oversampled": ((_simple(60, 5000, 4500), _simple(60, 900, 700), _simple(60, 150, 100)), None),
+    "oversampled, few failures": ((_simple(60, 5000, 4900), _simple(60, 900, 870), _simple(60, 150, 140)), None),
+    "strongly oversampled, few failures": ((_simple(20, 9000, 8900), _simple(80, 300, 150)), None),
+    "one certainty stratum": ((_simple(10, 10, 7), _simple(100, 2000, 1700)), None),
+    "large domain across strata": (
+        (
+            TrueStratum(60, (3000, 1000, 100), (2700, 850, 80)),
+            TrueStratum(60, (400, 400, 50), (300, 350, 45)),
+        ),
+        0,
+    ),
+    "small domain across strata": (
+        (
+            TrueStratum(60, (3000, 1000, 100), (2700, 850, 80)),
+            TrueStratum(60, (400, 400, 50), (300, 350, 45)),
+        ),
+        1,
+    ),
+    "domain of 100 in twenty small strata": (tuple(TrueStratum(6, (300, 100), (270, 80)) for _ in range(20)), 1),
+}
+
+
+def coverage_table(*, audits: int = 20_000, seed: int = 5) -> str:
+    """Markdown: covered, and missed with the truth below and above the limits, for each invented design."""
+    lines = [
+        "| design | `wilson` | truth below | truth above | `clopper_pearson` | uncapped |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, (strata, group) in DESIGNS.items():
+        wilson = coverage(strata, audits=audits, seed=seed, group=group)
+        exact = coverage(strata, audits=audits, seed=seed, group=group, method="clopper_pearson")
+        bare = coverage(strata, audits=audits, seed=seed, group=group, capped=False)
+        shares = (wilson.covered, wilson.missed_above, wilson.missed_below, exact.covered, bare.covered)
+        lines.append(f"| {name} | {' | '.join(f'{100 * share:.1f}%' for share in shares)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(coverage_table())
