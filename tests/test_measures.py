@@ -61,11 +61,13 @@ def test_search_rate_equals_the_plain_definition():
 
 def test_every_result_has_every_column_in_order():
     some = kent(500)
-    tally = counted(some, "outcome", "linked", "more_thorough", "age_band", "video_recorded")
     for spec in MEASURES.values():
+        tally = counted(some, *spec.axes)
         arguments = [tally, POPULATION] if spec.population else [tally]
         frame = spec(*arguments, by=["force", "ethnicity_self"])
-        assert list(frame.columns) == ["force", "ethnicity_self", *(column.name for column in COLUMNS)]
+        assert list(frame.columns[-len(COLUMNS) :]) == [column.name for column in COLUMNS]
+        assert list(frame.columns[:2]) == ["force", "ethnicity_self"]
+        assert {*frame["measure"]} <= {spec.name, "linked_find", "positive_outcome", "arrest"}
         assert len(frame)
 
 
