@@ -5,6 +5,7 @@ To add a room, add its name to `LAYERS` (it may import the layers above it in th
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,6 +134,8 @@ def test_the_map_shows_every_room():
     text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = {room_of(path) for path in sources()} - {"__init__", "__main__"}
     assert sorted(room for room in rooms if f"`{room}`" not in text) == []
+    shown = [room for room in re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE) if room in RANK]
+    assert shown == sorted(shown, key=RANK.__getitem__), "the map's rows follow LAYERS"
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
