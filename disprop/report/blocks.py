@@ -25,8 +25,10 @@ class Notice:
 
 @dataclass(frozen=True)
 class Points:
+    """A list; each item is a few words that name it, which may be none, and its text."""
+
     kind: ClassVar[str] = "points"
-    items: tuple[str, ...]
+    items: tuple[tuple[str, str], ...]
     numbered: bool = False
 
 

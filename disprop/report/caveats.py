@@ -18,14 +18,14 @@ POLICE_UK = "police.uk"
 """Name of the dataset of the public monthly files."""
 
 
-def caveats(inputs: ReportInputs) -> tuple[str, ...]:
-    """The caveats that bear on what this report prints, in order."""
-    return tuple(text for applies, text in _CAVEATS if applies(inputs))
+def caveats(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
+    """The caveats that bear on what this report prints, in order: a name for each, and its text."""
+    return tuple((name, text) for applies, name, text in _CAVEATS if applies(inputs))
 
 
-def questions(inputs: ReportInputs) -> tuple[str, ...]:
-    """Questions that these figures raise and cannot answer."""
-    return tuple(text for ask in _QUESTIONS if (text := ask(inputs)))
+def questions(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
+    """Questions that these figures raise and cannot answer, without names."""
+    return tuple(("", text) for ask in _QUESTIONS if (text := ask(inputs)))
 
 
 def _has(*names: str) -> Applies:
@@ -50,105 +50,126 @@ def holes(inputs: ReportInputs) -> list[str]:
 _RATES = ("search_rate", "search_rate_all")
 _SHARES = ("linked_find", "positive_outcome", "arrest", "more_thorough", "more_thorough_children", "share_on_video")
 
-_CAVEATS: tuple[tuple[Applies, str], ...] = (
+_CAVEATS: tuple[tuple[Applies, str, str], ...] = (
     (
         _has(*_RATES, "rate_ratio"),
+        "Residents",
         "Residents are not the people who were there to be searched: visitors, workers, students and the night-time "
         "public differ from them.",
     ),
     (
         lambda inputs: inputs.force == "city-of-london",
+        "The City by day",
         "Far more people are in the City of London by day than live there. Rates on its residents do not describe the "
         "people who are there.",
     ),
     (
         _has(*_RATES, "rate_ratio"),
+        "Events, not people",
         "Searches are events, not people; one person may be searched many times. A rate above 1,000 per 1,000 is "
         "possible.",
     ),
     (
         _has("rate_ratio"),
+        "Not why",
         "A ratio describes groups in an area. It does not say why the rates differ, nor what holds for a person or a "
         "street. Figures of this kind cannot tell whether a search was fair.",
     ),
     (
         _has("rate_ratio"),
+        "Places within the force",
         "A ratio for a whole force mixes differences between its areas with differences within them: where many "
         "searches are made in a place where many people of one group live, the ratio shows it.",
     ),
     (
         _has("rate_ratio"),
+        "Age and sex",
         "Groups differ in age and sex, and younger people and men are searched more. These ratios do not allow for "
         "that.",
     ),
     (
         _has(*_RATES, "rate_ratio"),
+        "An ageing Census",
         "The residents are those of a Census taken on one day. Places change; a later period rests on residents "
         "counted before it, and a change of Census breaks a series.",
     ),
     (
         _has(*_RATES, "rate_ratio"),
+        "Self-described",
         "Ethnicity is as the person describes it. As officers perceive it the figures would differ; the two are never "
         "merged, and the Census has no match for the second.",
     ),
     (
         lambda inputs: _unknown_ethnicity(inputs) > 0,
+        "Ethnicity not known",
         "Searches whose ethnicity is not known are counted in totals and left out of the rates of groups. They are "
         "not a group of their own, are not Other, and need not resemble the rest; what they could change is shown as "
         "bounds.",
     ),
     (
         _has(*_RATES, "rate_ratio"),
+        "No suspicion needed",
         "Searches under section 60, which needs no suspicion, are counted with the others.",
     ),
     (
         lambda inputs: bool(holes(inputs)),
+        "Missing months",
         "A month for which nothing was submitted is not a month without searches. Rates are given over the months "
         "there are, or not at all.",
     ),
     (
         _has("linked_find", "any_find", "positive_outcome", "arrest"),
+        "Finds and fairness",
         "Equal find rates, or shares with an outcome, do not show fairness, and unequal ones do not show bias: they "
         "mix who is searched with what is looked for.",
     ),
     (
         _has("linked_find"),
+        "Lower than all finds",
         "A linked find with a recorded outcome is a lower figure than all linked finds: where the item was found and "
         "nothing further was done, it does not count.",
     ),
     (
         _has(*_SHARES),
+        "Overlapping intervals",
         "Whether two groups differ is not told by whether their intervals overlap. Differences of find rates need "
         "thousands of searches in each group before they can be told from chance.",
     ),
     (
         _has(*_RATES, *_SHARES),
+        "Only what was recorded",
         "Only what was recorded can be counted, and what is recorded may itself depend on who was searched.",
     ),
     (
         _any_row("rate_ratio", lambda row: row["verdict"] == TOO_FEW),
+        "Too few",
         "Where there were too few searches to say, that is the finding: the figures do not lean either way.",
     ),
     (
         _any_row("rate_ratio", lambda row: "dispersion" in (row["method"] or "")),
+        "Month to month",
         "Searches vary from month to month by more than chance alone would have it. The intervals of the comparisons "
         "have been widened for that.",
     ),
     (
         _has("rate_ratio"),
+        "Chance only",
         "An interval covers chance only. It does not cover wrong labels, records that were never made, or a Census "
         "that has aged. Of many comparisons where there is no difference, about one in twenty will seem to show one.",
     ),
     (
         _any_row("search_rate", lambda row: "label" in (row["flag"] or "")),
+        "Missing labels",
         "A group that the labels of a force could not record has no rate there. It does not have a low one.",
     ),
     (
         _any_row("rate_ratio", lambda row: row["estimate"] is None and row["low"] is not None),
+        "Nothing to compare with",
         "Where there was no search of the group compared with, no ratio can be formed: only a lower limit is given.",
     ),
     (
         lambda inputs: inputs.dataset == POLICE_UK,
+        "Records that are alike",
         "Records that are alike in every column are kept: the public files carry no record number to tell a record "
         "sent twice from two searches.",
     ),

@@ -106,7 +106,7 @@ class _Layout:
 
 def _layout(marks: Sequence[Mark], width: float, notes: int) -> _Layout:
     narrow = width < 5
-    step, first = (0.62, 0.48) if narrow else (0.44, 0.26)
+    step, first = (0.68, 0.48) if narrow else (0.44, 0.26)
     names, texts = (max(len(value) for value in values) * LETTER + 0.18 for values in _columns(marks))
     axis = first + (len(marks) - 1) * step + 0.3
     height = axis + 0.62 + 0.24 * notes

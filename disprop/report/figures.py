@@ -39,9 +39,11 @@ def count(value: float | None) -> str:
 def rate(value: float | None) -> str:
     """A rate to 1 decimal place; more where it would round to 0 and is not.
 
-    >>> rate(15.607), rate(0.0312), rate(1136.36)
-    ('15.6', '0.03', '1,136.4')
+    >>> rate(15.607), rate(0.0312), rate(1136.36), rate(0.0)
+    ('15.6', '0.03', '1,136.4', '0')
     """
+    if value == 0:
+        return "0"
     return NOT_AVAILABLE if value is None else _keeping_side(value, 1, (0.0,))
 
 
@@ -115,6 +117,15 @@ def span(low: float | None, high: float | None, style: Callable[[float | None], 
     if high is None:
         return f"{style(low)} or more"
     return f"{style(low)} to {style(high)}"
+
+
+def bounds(low: float | None, high: float | None, style: Callable[[float | None], str]) -> str:
+    """Two bounds; as one figure where they are the same.
+
+    >>> bounds(0.034, 0.225, percent), bounds(0.0, 0.0, percent)
+    ('3.4% to 22%', '0%')
+    """
+    return style(low) if style(low) == style(high) else span(low, high, style)
 
 
 def more_or_fewer(value: float | None) -> str:

@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from disprop.coverage import STATES
+from disprop.measures.shares import BOUNDS_UNKNOWN_SHARE, REFUSE_BLANK_SHARE
+from disprop.measures.verdicts import FEWEST
 from disprop.report.blocks import Block, Facts, Heading, Month, Months, Notice, Paragraph, Points, Section, Table
 from disprop.report.caveats import caveats, holes, questions
-from disprop.report.figures import count, interval_name, month_name, months_named, percent, ratio, span, times_in_100
+from disprop.report.figures import (
+    LOW_RELIABILITY,
+    count,
+    interval_name,
+    month_name,
+    months_named,
+    percent,
+    ratio,
+    span,
+    times_in_100,
+)
 from disprop.report.inputs import ReportInputs, Row
 from disprop.report.sections import (
     ANY_FIND,
@@ -152,42 +164,60 @@ NAMES = {
 METHODS = {
     "exact": "exact Poisson (Garwood 1936)",
     "mid_p": "mid-P Poisson",
-    "score": "score (Wilson's on the share of both counts; Miettinen and Nurminen's for differences)",
+    "score": "score (Wilson 1927, on the share of both counts)",
     "wilson": "Wilson (1927)",
+    "excess_searches score": "score (Miettinen and Nurminen 1985)",
 }
 
 
 def method(inputs: ReportInputs) -> Section:
     blocks: list[Block] = [
-        Points(_definitions(inputs)),
+        Points(tuple(_definitions(inputs))),
         *_methods_table(inputs),
         Heading("Where the figures come from"),
-        Points(_sources(inputs)),
+        Paragraph(_source(inputs)),
         *([files_table(inputs.files)] if inputs.files is not None and len(inputs.files) else []),
         *_provenance(inputs.provenance),
     ]
     return Section("method", "Method and provenance", "Method", tuple(blocks))
 
 
-def _definitions(inputs: ReportInputs) -> tuple[str, ...]:
-    vintage = {row["population_vintage"] for row in inputs.rows("search_rate") if row["population_vintage"]}
-    lines = [
-        f"A rate is searches divided by resident-years, for every 1,000. A resident-year is one resident for one year "
-        f"({', '.join(sorted(vintage)) or 'no population'}); over part of a year a resident counts for that part.",
-        "A comparison is the rate of a group divided by the rate of the group compared with. Its interval is the "
-        "widest of those available; which one is in the table below.",
-        "Too few to say means fewer than 10 searches of the group compared with, or fewer than 10 of the group where "
-        "fewer than 10 would be expected. Shares of fewer than 10 searches are marked [u].",
-        "Linked finds are refused where 95% or more of the records with a positive outcome carry no flag, and given as "
-        "bounds only where more than 5% of all records are not known.",
-        *(f"An interval of {interval_name(c).split()[0]} is made by a method that is right {times_in_100(c)}."
-          for c in _confidences(inputs)),
-        "Figures are computed in full precision and rounded once, for print: in sentences and charts rates and ratios "
-        "to 1 decimal place (more where that would hide on which side of 0.8, 1 or 1.25 they lie), percentages whole, "
-        "or to 1 place below 10; in tables one place more for ratios and percentages. The CSV files beside this page "
-        "are in full precision.",
-    ]  # fmt: skip
-    return tuple(lines)
+def _definitions(inputs: ReportInputs) -> list[tuple[str, str]]:
+    vintages = sorted({row["population_vintage"] for row in inputs.rows("search_rate") if row["population_vintage"]})
+    return [
+        (
+            "Rate",
+            "Searches divided by resident-years, for every 1,000. A resident-year is one resident for one year "
+            f"({', '.join(vintages) or 'no population'}); over part of a year a resident counts for that part.",
+        ),
+        (
+            "Comparison",
+            "The rate of a group divided by the rate of the group compared with. Its interval is the widest of those "
+            "available; the table below names it.",
+        ),
+        (
+            "Too few to say",
+            f"Fewer than {FEWEST} searches of the group compared with, or fewer than {FEWEST} of the group where fewer "
+            f"than {FEWEST} would be expected. Shares of fewer than {FEWEST} searches are marked {LOW_RELIABILITY}.",
+        ),
+        (
+            "Bounds and refusals",
+            f"A share is refused where {REFUSE_BLANK_SHARE:.0%} or more of the records that should answer are blank "
+            "(for linked finds: of those with a positive outcome), and given as bounds only where more than "
+            f"{BOUNDS_UNKNOWN_SHARE:.0%} of all records are not known. Outcomes are always given, with bounds beside.",
+        ),
+        *(
+            (interval_name(c), f"Made by a method that is right {times_in_100(c)}, where chance alone is at work.")
+            for c in _confidences(inputs)
+        ),
+        (
+            "Rounding",
+            "Figures are computed in full precision and rounded once, for print: in sentences and charts rates and "
+            "ratios to 1 decimal place (more where that would hide on which side of 0.8, 1 or 1.25 they lie), "
+            "percentages whole, or to 1 place below 10; in tables ratios to 2 places and percentages to 1. The CSV "
+            "files beside this page are in full precision.",
+        ),
+    ]
 
 
 def _confidences(inputs: ReportInputs) -> list[float]:
@@ -196,33 +226,31 @@ def _confidences(inputs: ReportInputs) -> list[float]:
 
 
 def _methods_table(inputs: ReportInputs) -> list[Table]:
-    rows = []
-    for name, label in NAMES.items():
-        by_method = _by_method(inputs.rows(name))
-        rows += [(label, how, ", ".join(groups)) for how, groups in by_method.items()]
-    if not rows:
-        return []
-    return [Table("methods", "How the intervals were made", ("Figure", "Method", "Groups"), tuple(rows), words=(1, 2))]
+    rows = [
+        (label, how, ", ".join(groups))
+        for name, label in NAMES.items()
+        for how, groups in _by_method(name, inputs.rows(name)).items()
+    ]
+    head = ("Figure", "Method", "Groups; in brackets the month dispersion that widened the interval")
+    return [Table("methods", "How the intervals were made", head, tuple(rows), words=(1, 2))] if rows else []
 
 
-def _by_method(rows: list[Row]) -> dict[str, list[str]]:
+def _by_method(name: str, rows: list[Row]) -> dict[str, list[str]]:
     """Methods in words, and the groups whose interval each made; rows without limits have none."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if row["method"] and row["low"] is not None:
-            name, _, more = row["method"].partition(", ")
-            how = METHODS.get(name, name) + (f", {more}" if more else "")
-            found.setdefault(how, []).append(group_label(row["group"]))
+            method, _, dispersion = row["method"].partition(", month dispersion ")
+            how = METHODS.get(f"{name} {method}") or METHODS.get(method, method)
+            found.setdefault(how, []).append(group_label(row["group"]) + (f" ({dispersion})" if dispersion else ""))
     return found
 
 
 INVENTED = "The records are invented, and so are the force and its residents. They say nothing about any real one."
 
 
-def _sources(inputs: ReportInputs) -> tuple[str, ...]:
-    if inputs.synthetic:
-        return (INVENTED,)
-    return (f"Records: {inputs.dataset}.",)
+def _source(inputs: ReportInputs) -> str:
+    return INVENTED if inputs.synthetic else f"Records: {inputs.dataset}."
 
 
 def _provenance(provenance: Mapping[str, Any]) -> list[Block]:

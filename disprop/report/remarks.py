@@ -15,13 +15,15 @@ _PREFIX = "not computable: "
 QUIET = re.compile(r"linked find with a recorded outcome|flag alone, whatever the outcome|by tick-box|ages \S+")
 """Notes that say which figure a row is; the page says so in its headings."""
 
+PARTLY = "on the months there are"
+"""Of a share: not every month of the period was submitted."""
+
 _EXACT = {
     CITY: "many more people are in the City of London by day than live there, so a rate on residents misleads",
     PERCEIVED: "ethnicity as officers perceived it, against ethnicity as residents describe it",
     "denominator unavailable": "there is no count of residents to compare with",
     "no residents": "the Census counts no residents of this group here",
     "officers rarely record Mixed": "officers rarely record Mixed ethnicity",
-    "on the months there are": "on the months there are",
 }
 
 

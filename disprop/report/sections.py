@@ -14,7 +14,7 @@ from disprop.measures.verdicts import NOT_COMPUTABLE, TOO_FEW
 from disprop.report.blocks import Block, Chart, Heading, Notice, Paragraph, Section
 from disprop.report.caveats import POLICE_UK
 from disprop.report.charts import Mark, Scale, chart
-from disprop.report.figures import listed, percent, rate, ratio, sentence, span
+from disprop.report.figures import bounds, listed, percent, rate, ratio, sentence, span
 from disprop.report.inputs import ReportInputs, Row
 from disprop.report.remarks import remark
 from disprop.report.tables import excess_table, rates_table, ratios_table, shares_table
@@ -104,8 +104,8 @@ def _ratio_mark(row: Row) -> Mark:
     label = group_label(row["group"])
     if row["verdict"] in (NOT_COMPUTABLE, TOO_FEW):
         return Mark(label, "cannot be given" if row["verdict"] == NOT_COMPUTABLE else "too few to say")
-    bounds = (row["bound_low"], row["bound_high"]) if row["n_unknown"] else (None, None)
-    return Mark(label, _with_limits(row, ratio), row["estimate"], row["low"], row["high"], *bounds)
+    ends = (row["bound_low"], row["bound_high"]) if row["n_unknown"] else (None, None)
+    return Mark(label, _with_limits(row, ratio), row["estimate"], row["low"], row["high"], *ends)
 
 
 # Shares ------------------------------------------------------------------------------------------------------------
@@ -115,12 +115,13 @@ def _ratio_mark(row: Row) -> Mark:
 class Share:
     """One share of searches as the page tells it: "about 12% of searches led to an arrest".
 
-    `frame` is its result frame (that of the whole force is `<frame>_all`), `thing` names it in a heading, `yes` names
-    what is counted, `of` and `what` are the two sides of its sentence.
+    `frame` is its result frame (that of the whole force is `<frame>_all`), `thing` names it in a heading, `yes` what is
+    counted and `column` the same in a word or two; `of` and `what` are the two sides of its sentence.
     """
 
     frame: str
     thing: str
+    column: str
     what: str
     yes: str
     of: str = "searches"
@@ -131,33 +132,62 @@ class Share:
 
 
 LINKED_FIND = Share(
-    "linked_find",
-    "Linked finds",
-    "found the item searched for and had a recorded outcome",
-    "Linked finds with a recorded outcome",
+    frame="linked_find",
+    thing="Linked finds",
+    column="Linked finds",
+    yes="Linked finds with a recorded outcome",
+    what="found the item searched for and had a recorded outcome",
 )
 FLAG_ALONE = Share(
-    "linked_find_rule_linked",
-    "Linked finds by the flag alone",
-    "carry the flag that says that the outcome was linked to the item searched for",
-    "Searches with the flag",
+    frame="linked_find_rule_linked",
+    thing="Linked finds by the flag alone",
+    column="With the flag",
+    yes="Searches with the flag",
+    what="carry the flag that says that the outcome was linked to the item searched for",
 )
-ANY_FIND = Share("any_find", "Anything found", "found anything at all", "Finds")
+ANY_FIND = Share(
+    frame="any_find",
+    thing="Anything found",
+    column="Finds",
+    yes="Searches that found anything",
+    what="found anything at all",
+)
 POSITIVE_OUTCOME = Share(
-    "positive_outcome", "Positive outcomes", "had a positive outcome", "Searches with a positive outcome"
+    frame="positive_outcome",
+    thing="Positive outcomes",
+    column="Positive outcomes",
+    yes="Searches with a positive outcome",
+    what="had a positive outcome",
 )
-ARREST = Share("arrest", "Arrests", "led to an arrest", "Arrests")
+ARREST = Share(
+    frame="arrest",
+    thing="Arrests",
+    column="Arrests",
+    yes="Searches that led to an arrest",
+    what="led to an arrest",
+)
 MORE_THOROUGH = Share(
-    "more_thorough", "All ages", "removed more than outer clothing", "Searches that removed more than outer clothing"
+    frame="more_thorough",
+    thing="All ages",
+    column="More thorough",
+    yes="Searches that removed more than outer clothing",
+    what="removed more than outer clothing",
 )
 CHILDREN = Share(
-    "more_thorough_children",
-    "Children, ages 10 to 17",
-    "removed more than outer clothing",
-    "Searches of children that removed more than outer clothing",
-    "searches of children",
+    frame="more_thorough_children",
+    thing="Children, ages 10 to 17",
+    column="More thorough",
+    yes="Searches of children that removed more than outer clothing",
+    of="searches of children",
+    what="removed more than outer clothing",
 )
-VIDEO = Share("share_on_video", "Body-worn video", "were recorded on body-worn video", "Searches on video")
+VIDEO = Share(
+    frame="share_on_video",
+    thing="Body-worn video",
+    column="On video",
+    yes="Searches on video",
+    what="were recorded on body-worn video",
+)
 
 
 def share_blocks(inputs: ReportInputs, share: Share) -> list[Block]:
@@ -169,7 +199,7 @@ def share_blocks(inputs: ReportInputs, share: Share) -> list[Block]:
     if not any(row["bound_low"] is not None for row in rows):
         return [_refused_share(share, rows, whole)]
     blocks: list[Block] = [Paragraph(said)] if said else []
-    return [*blocks, _share_chart(inputs, share, rows), shares_table(share.frame, share.yes, rows, whole)]
+    return [*blocks, _share_chart(inputs, share, rows), shares_table(share.frame, share.yes, share.column, rows, whole)]
 
 
 def _refused_share(share: Share, rows: Sequence[Row], whole: Row | None) -> Notice:
@@ -186,14 +216,14 @@ def _share_chart(inputs: ReportInputs, share: Share, rows: Sequence[Row]) -> Cha
 
 
 def _share_mark(row: Row) -> Mark:
-    label, bounds = group_label(row["group"]), (row["bound_low"], row["bound_high"])
+    label, ends = group_label(row["group"]), (row["bound_low"], row["bound_high"])
     if row["bound_low"] is None:
         return Mark(label, "refused")
     if too_few(row):
         return Mark(label, "too few to say")
     if row["estimate"] is None:
-        return Mark(label, f"{span(*bounds, percent)}, bounds", bound_low=bounds[0], bound_high=bounds[1])
-    shown = bounds if percent(bounds[0]) != percent(bounds[1]) else (None, None)
+        return Mark(label, f"{bounds(*ends, percent)}, bounds", bound_low=ends[0], bound_high=ends[1])
+    shown = ends if percent(ends[0]) != percent(ends[1]) else (None, None)
     return Mark(label, _with_limits(row, percent), row["estimate"], row["low"], row["high"], *shown)
 
 

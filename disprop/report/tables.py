@@ -14,6 +14,7 @@ from disprop.report.figures import (
     LOW_RELIABILITY,
     NOT_APPLICABLE,
     NOT_AVAILABLE,
+    bounds,
     count,
     interval_name,
     listed,
@@ -26,7 +27,7 @@ from disprop.report.figures import (
 )
 from disprop.report.inputs import ReportInputs, Row, _null
 from disprop.report.remarks import remarks
-from disprop.report.words import CHIPS, group_label, people, too_few
+from disprop.report.words import CHIPS, few_searches, group_label, people, too_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ def _rate_cells(row: Row) -> tuple[str, ...]:
         group_label(row["group"]),
         count(row["numerator"]),
         count(row["denominator"]),
-        rate(row["estimate"]),
+        rate(row["estimate"]) + _low_reliability(few_searches(row)),
         span(row["low"], row["high"], rate),
         rate(row["bound_high"]),
     )
@@ -75,17 +76,17 @@ def ratios_table(rows: Sequence[Row]) -> Table:
     reference = people(rows[0]["reference"])
     head = (
         "Group",
-        f"Rate divided by that of {reference}",
+        "Ratio",
         interval_name(rows[0]["confidence"]),
         f"If all not known were {reference}",
         "If all not known were theirs",
-        "The single figure against 0.8 to 1.25",
+        "Ratio alone against 0.8 to 1.25",
         "What can be said",
-        "Whatever the unknown are",
+        "Whatever is unknown",
     )
     return Table(
         "ratios",
-        f"How the rate of each group compares with the rate of {reference}",
+        f"Ratio of the rate of each group to the rate of {reference}",
         head,
         tuple(_ratio_cells(row) for row in rows),
         csv="rate_ratio.csv",
@@ -107,11 +108,10 @@ def row_notes(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _ratio_cells(row: Row) -> tuple[str, ...]:
-    mark = f" {LOW_RELIABILITY}" if row["verdict"] == TOO_FEW else ""
-    holds = {HOLDS: "holds", DEPENDS: "depends on them"}.get(row["verdict_holds"], NOT_AVAILABLE)
+    holds = {HOLDS: "holds", DEPENDS: "depends"}.get(row["verdict_holds"], NOT_AVAILABLE)
     return (
         group_label(row["group"]),
-        ratio_2(row["estimate"]) + mark,
+        ratio_2(row["estimate"]) + _low_reliability(row["verdict"] == TOO_FEW),
         span(row["low"], row["high"], ratio_2),
         ratio_2(row["bound_low"]),
         ratio_2(row["bound_high"]),
@@ -149,17 +149,17 @@ def _excess_cells(row: Row, verdict: str | None) -> tuple[str, ...]:
     return group_label(row["group"]), count(row["numerator"]), count(row["denominator"]), difference, limits
 
 
-def shares_table(name: str, yes: str, rows: Sequence[Row], whole: Row | None) -> Table:
+def shares_table(name: str, yes: str, column: str, rows: Sequence[Row], whole: Row | None) -> Table:
     """A share by group: the count that says yes, what it is out of, and the bounds that the unknown leave.
 
-    name: that of the result frame. yes: what the counted searches are.
+    name: that of the result frame. yes: what the counted searches are; column: the same in a word or two.
     """
     limits = interval_name(rows[0]["confidence"])
     bounded = any(row["estimate"] is None and row["bound_low"] is not None for row in rows)
     return Table(
         name.replace("_", "-"),
         f"{yes}, by self-defined ethnicity",
-        ("Group", yes, "Out of", "Share", limits, "Not known", "Bounds, whatever is unknown"),
+        ("Group", column, "Out of", "Share", limits, "Not known", "Bounds, whatever is unknown"),
         tuple(share_cells(row) for row in rows),
         ("All searches", *share_cells(whole)[1:]) if whole is not None else (),
         f"{name}.csv",
@@ -175,16 +175,19 @@ _BOUNDS_ONLY = (
 
 def share_cells(row: Row) -> tuple[str, ...]:
     """Cells of one share; with fewer searches than a ratio would need, the share is marked."""
-    mark = f" {LOW_RELIABILITY}" if too_few(row) and row["estimate"] is not None else ""
     return (
         group_label(row["group"]),
         count(row["numerator"]),
         count(row["denominator"]),
-        percent_1(row["estimate"]) + mark,
+        percent_1(row["estimate"]) + _low_reliability(too_few(row) and row["estimate"] is not None),
         span(row["low"], row["high"], percent_1),
         count(row["n_unknown"]),
-        span(row["bound_low"], row["bound_high"], percent_1) if row["n_unknown"] else NOT_APPLICABLE,
+        bounds(row["bound_low"], row["bound_high"], percent_1) if row["n_unknown"] else NOT_APPLICABLE,
     )
+
+
+def _low_reliability(few: bool) -> str:
+    return f" {LOW_RELIABILITY}" if few else ""
 
 
 def account_table(account: Account) -> Table:

@@ -24,7 +24,7 @@ from disprop.measures.verdicts import (
 )
 from disprop.report.figures import count, interval_name, listed, percent, rate, ratio, sentence, span
 from disprop.report.inputs import Row
-from disprop.report.remarks import remark
+from disprop.report.remarks import PARTLY, remark, remarks
 
 UNKNOWN_GROUPS = {
     "not stated": "Ethnicity not stated",
@@ -92,6 +92,11 @@ def too_few(row: Row) -> bool:
     return row["denominator"] is not None and row["denominator"] < FEWEST
 
 
+def few_searches(row: Row) -> bool:
+    """Whether a rate rests on fewer searches than a ratio would need to be spoken of."""
+    return row["estimate"] is not None and row["numerator"] < FEWEST
+
+
 # Comparisons -------------------------------------------------------------------------------------------------------
 
 
@@ -106,7 +111,7 @@ def answers(ratios: Sequence[Row], rates: Sequence[Row]) -> list[Answer]:
 def _answer(rows: Sequence[Row], text: str) -> Answer:
     sign, verdict = CHIPS[rows[0]["verdict"]]
     heading = sentence(listed([people(row["group"]) for row in rows])).rstrip(".")
-    return Answer(heading, sign, verdict, rows[0]["verdict_holds"] == DEPENDS, text)
+    return Answer(heading, sign, verdict, _depends(rows[0]), text)
 
 
 def comparison(row: Row, rates: Sequence[Row]) -> str:
@@ -218,7 +223,7 @@ def lead(row: Row | None, force_name: str, period: str) -> str:
         return f"{force_name}, {period}."
     counted = f"{force_name} recorded {count(row['numerator'])} searches of people, {period}"
     if row["estimate"] is None:
-        return f"{counted}. A rate for its residents cannot be given: {sentence(remark(row['flag']))}"
+        return f"{counted}. A rate for its residents cannot be given: {remark(row['flag'])}."
     said = f"{counted}: {rate(row['estimate'])} for every 1,000 residents a year ({row['population_vintage']})."
     aside = remark(row["flag"])
     return f"{said} {sentence(aside)}" if aside else said
@@ -234,14 +239,17 @@ def share_sentence(row: Row | None, of: str, what: str) -> str:
     if row["estimate"] is not None:
         limits = f"{interval_name(row['confidence'])} {span(row['low'], row['high'], percent)}"
         counts = f"{count(row['numerator'])} of {count(row['denominator'])}"
-        return f"About {percent(row['estimate'])} of {of} {what} ({counts}; {limits})."
+        return f"About {percent(row['estimate'])} of {of} {what} ({counts}; {limits}).{_partly(row)}"
     if row["bound_low"] is not None:
-        bounds = span(row["bound_low"], row["bound_high"], percent)
-        return (
-            f"Between {bounds.replace(' to ', ' and ')} of {of} {what}. It cannot be said more closely, because "
-            f"for {count(row['n_unknown'])} of {count(row['denominator'])} it is not known."
-        )
-    return f"What share of {of} {what} cannot be said: {sentence(remark(row['flag']))}"
+        between = f"Between {percent(row['bound_low'])} and {percent(row['bound_high'])} of {of} {what}."
+        unknown = f"for {count(row['n_unknown'])} of {count(row['denominator'])} it is not known"
+        return f"{between} It cannot be said more closely, because {unknown}.{_partly(row)}"
+    return f"What share of {of} {what} cannot be said: {remark(row['flag'])}."
+
+
+def _partly(row: Row) -> str:
+    """That not all months are there."""
+    return f" This is {PARTLY}." if PARTLY in remarks(row["flag"]) else ""
 
 
 def two_rules(default: Row | None, flag_alone: Row | None) -> str:
@@ -250,6 +258,8 @@ def two_rules(default: Row | None, flag_alone: Row | None) -> str:
         return ""
     if (default["numerator"], default["n_unknown"]) == (flag_alone["numerator"], flag_alone["n_unknown"]):
         return "Counted by the flag alone, whatever the outcome, the figure is the same."
+    if default["bound_low"] is None and flag_alone["bound_low"] is None:
+        return "Counted by the flag alone, whatever the outcome, the figure is refused too, for the same reason."
     said = f"Counted by the flag alone, whatever the outcome, {_rule_figure(flag_alone)}; here {_rule_figure(default)}."
     return f"The two ways of counting differ. {said} {_why_rules_differ(default, flag_alone)}"
 
@@ -258,8 +268,8 @@ def _rule_figure(row: Row) -> str:
     if row["estimate"] is not None:
         return f"it is {percent(row['estimate'])} ({count(row['numerator'])} of {count(row['denominator'])} searches)"
     if row["bound_low"] is not None:
-        bounds = span(row["bound_low"], row["bound_high"], percent)
-        return f"only bounds can be given, {bounds} ({count(row['n_unknown'])} searches not known)"
+        within = span(row["bound_low"], row["bound_high"], percent)
+        return f"only bounds can be given, {within} ({count(row['n_unknown'])} searches not known)"
     return "it is refused"
 
 
@@ -286,7 +296,8 @@ def _more(one: Row, other: Row, column: str) -> bool:
 
 
 def rates_title(rows: Sequence[Row]) -> str:
-    given = sorted((row for row in rows if row["estimate"] is not None), key=lambda row: row["estimate"])
+    given = [row for row in rows if row["estimate"] is not None and not few_searches(row)]
+    given.sort(key=lambda row: row["estimate"])
     if len(given) < 2:
         return "Searches per 1,000 residents a year"
     low, high = given[0], given[-1]
@@ -297,17 +308,21 @@ def rates_title(rows: Sequence[Row]) -> str:
 
 
 def ratios_title(rows: Sequence[Row]) -> str:
-    """Which groups were searched at a higher, and which at a lower rate; groups with the same answer together."""
-    told = {"higher": (HIGHER, HIGHER_UNCERTAIN), "lower": (LOWER, LOWER_UNCERTAIN)}
-    parts = []
-    for word, verdicts in told.items():
-        groups = [people(row["group"]) for row in rows if row["verdict"] in verdicts]
-        if groups:
-            parts.append(f"{listed(groups)} at a {word} rate")
+    """Which groups were searched at a higher or a lower rate, whatever the unknown are, and for which it depends."""
     reference = people(rows[0]["reference"])
-    if not parts:
-        return f"No clear difference from the rate of {reference} could be shown"
-    return sentence(f"{'; '.join(parts)} than {reference}").rstrip(".")
+    parts = []
+    for word, verdicts in (("higher", (HIGHER, HIGHER_UNCERTAIN)), ("lower", (LOWER, LOWER_UNCERTAIN))):
+        groups = [people(row["group"]) for row in rows if row["verdict"] in verdicts and row["verdict_holds"] == HOLDS]
+        if groups:
+            parts.append(f"{listed(groups)} were searched at a {word} rate than {reference}")
+    open_to_doubt = [people(row["group"]) for row in rows if row["verdict"] in RATIO_SAID and _depends(row)]
+    if open_to_doubt:
+        parts.append(f"for {listed(open_to_doubt)} the answer depends on what is not known")
+    return sentence("; ".join(parts) or f"no clear difference from the rate of {reference} could be shown").rstrip(".")
+
+
+def _depends(row: Row) -> bool:
+    return bool(row["verdict_holds"] == DEPENDS)
 
 
 def shares_title(rows: Sequence[Row], of: str, what: str) -> str:
