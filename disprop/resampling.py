@@ -28,6 +28,15 @@ from disprop.kernels import clusters as kernel
 from disprop.kernels import resample
 from disprop.kernels._jit import Kernel, cores
 
+__all__ = [
+    "Clusters",
+    "alike_clusters",
+    "bootstrap_interval",
+    "hashed_replicates",
+    "records_as_clusters",
+    "resample_counts",
+]
+
 Counts: TypeAlias = NDArray[np.int64]
 Statistic: TypeAlias = Callable[[Counts], FloatArray]
 
