@@ -122,7 +122,7 @@ class CsvRows:
         )
         end = len(lines) if parsed.left is None else parsed.left
         pending = "" if parsed.left is None else "\n".join(lines[end:]) + ("" if open_end else "\n")
-        block = self._checked(parsed, lines, open_end=open_end and parsed.left is None)
+        block = self._checked(parsed, lines, open_end=open_end)
         self._line += end
         return block, pending
 
@@ -217,7 +217,7 @@ def _parse_run(
         feed = _Feed(lines, start, stop)
         for fields in _rows(feed, delimiter):
             first, n = feed.first, feed.next - feed.first
-            if feed.ended and may_go_on and feed.next == stop and n < SPAN_LIMIT:
+            if feed.ended and may_go_on and feed.next == stop:
                 parsed.left = first
                 return
             if feed.ended or (n > 1 and not _is_safe(fields, width, delimiter)):

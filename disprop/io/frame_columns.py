@@ -25,8 +25,6 @@ def as_text(column: pa.Array) -> pa.Array:
     """A column as text, whatever its type; nulls stay null."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     try:
         return column.cast(pa.string())
     except pa.ArrowException:

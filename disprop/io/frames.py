@@ -36,7 +36,7 @@ from disprop.io.rules import (
 )
 from disprop.months import london_month
 from disprop.provenance import Account, part_row, parts
-from disprop.records import SEARCH
+from disprop.records import PART_MONTH, SEARCH
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -232,10 +232,12 @@ class _Read:
             "force": pa.DictionaryArray.from_arrays(pa.array(force), pa.array(codes, pa.string())),
             "month": pa.array(dates.month.astype(np.int32)),
         }
+        if PART_MONTH in wanted:
+            columns[PART_MONTH] = pa.array(dates.slot.astype(np.int32))
         if "event_time" in wanted and "event_time" in self.at:
             columns["event_time"] = pa.array(dates.seconds, mask=~dates.dated).cast(pa.timestamp("s", "UTC"))
         columns |= self._places(batch, wanted) | self._labels(batch, wanted)
-        names = [spec.name for spec in SEARCH if spec.name in columns]
+        names = [name for name in (*(spec.name for spec in SEARCH), PART_MONTH) if name in columns]
         return pa.RecordBatch.from_arrays([columns[name] for name in names], names=names)
 
     def _came(self, batch: pa.RecordBatch, name: str) -> pa.Array:

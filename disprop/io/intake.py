@@ -57,7 +57,7 @@ from disprop.io.rules import (
 from disprop.io.sniff import HEAD, is_json_list, kind_of
 from disprop.io.text_rows import Block, Rows, decoded
 from disprop.months import london_month, month_label
-from disprop.records import SEARCH
+from disprop.records import PART_MONTH, SEARCH
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -273,16 +273,20 @@ class _FileReader:
         if self.claim.month is not None:
             months[~dated] = self.claim.month
         self._count(months, forces)
+        own = self.claim.month
         columns: dict[str, pa.Array] = {
             "force": pa.DictionaryArray.from_arrays(pa.array(forces), pa.array(self.codes, pa.string())),
             "month": pa.array(months.astype(np.int32)),
         }
+        if PART_MONTH in self.settings.columns:
+            slots = months if own is None else np.full_like(months, own)
+            columns[PART_MONTH] = pa.array(slots.astype(np.int32))
         if "event_time" in self.settings.columns:
             columns["event_time"] = pa.array(seconds, mask=~dated).cast(pa.timestamp("s", "UTC"))
         columns |= self._places(texts)
         for name in self.settings.columns.intersection(LABELS):
             columns[name] = self._labels(texts, name)
-        order = [spec.name for spec in SEARCH if spec.name in columns]
+        order = [name for name in (*(spec.name for spec in SEARCH), PART_MONTH) if name in columns]
         return pa.RecordBatch.from_arrays([columns[name] for name in order], names=order)
 
     def _labels(self, texts: Sequence[Sequence[str]], name: str) -> pa.DictionaryArray:

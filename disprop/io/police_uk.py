@@ -24,7 +24,7 @@ from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import FORCE_NOT_USED, TWO_MONTHS, refuse
 from disprop.months import month_label
 from disprop.provenance import Account, part_row, parts
-from disprop.records import SEARCH
+from disprop.records import PART_MONTH, SEARCH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,9 +231,9 @@ def _listed(counts: Counter[str]) -> str:
 
 def _wanted(columns: set[str] | None) -> frozenset[str]:
     """Columns to code: all those that police.uk publishes, or those asked for by canonical name."""
-    names = [spec.name for spec in SEARCH]
+    names = [spec.name for spec in SEARCH] + [PART_MONTH]
     if columns is None:
-        return frozenset(name for name in names if name != "video_recorded")
+        return frozenset(name for name in names if name not in ("video_recorded", PART_MONTH))
     for column in columns:
         if column not in names:
             raise UsageError(f"no column {column!r}{nearest(column, names)}")

@@ -117,6 +117,15 @@ def test_what_is_no_list_is_refused(tmp_path, text):
         rows_of(read_police_uk(write_text(tmp_path / NAME, text)))
 
 
+def test_a_broken_answer_is_not_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(disprop.io.archive, "CHUNK", 100_000)
+    seen = []
+    file = write_text(tmp_path / NAME, '["' + "x" * 5_000_000)
+    with pytest.raises(InputRefused):
+        rows_of(read_police_uk(file, progress=lambda done, total, name: seen.append(done)))
+    assert seen[-1] < 1_500_000
+
+
 def test_records_without_type_or_date_are_refused(tmp_path):
     with pytest.raises(InputRefused, match=rules.REQUIRED_COLUMN):
         rows_of(read_police_uk(write_json(tmp_path / NAME, [{"id": 1, "datetime": "2023-01-01T00:00:00Z"}])))

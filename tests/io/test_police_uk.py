@@ -136,6 +136,7 @@ def test_swapped_and_impossible_places(tmp_path):
         fields(Latitude="0", Longitude="0"),
         fields(Latitude="52.48", Longitude=""),
         fields(Latitude="inf", Longitude="-1.85"),
+        fields(Latitude="-1.85", Longitude=""),
     ]
     found = rows_of(read_police_uk(write_csv(tmp_path / KENT, rows)), {"latitude", "longitude"})
     assert [(row["latitude"], row["longitude"]) for row in found] == [
@@ -143,6 +144,7 @@ def test_swapped_and_impossible_places(tmp_path):
         (None, None),
         (52.48, None),
         (None, -1.85),
+        (None, None),
     ]
 
 

@@ -62,6 +62,8 @@ TEXTS = {
     rules.LONDON_MONTH: (csv_text([fields(Date="2019-04-30T23:30:00+00:00"), PLAIN]), 2, 1),
 }
 
+BESIDE = {rules.DECIMAL_COMMA: (rules.DELIMITER,)}
+
 EXCLUDED = {
     rules.REPEATED_HEADER: AGAIN + "\ufeff" + AGAIN,
     rules.EMPTY_ROW: AGAIN + "," * 14 + "\n",
@@ -108,6 +110,7 @@ def test_noted(tmp_path, rule):
     source = read_police_uk(kent(tmp_path, text))
     assert len(rows_of(source)) == rows
     assert noted(source, rule) == times
+    assert {note.partition(": ")[0] for note in source.account.notes} == {rule, *BESIDE.get(rule, ())}
     assert source.account.read == rows
     assert not source.account.excluded
     assert not source.account.quarantined
@@ -156,6 +159,26 @@ def test_refused(tmp_path, rule):
         rows_of(read_police_uk(kent(tmp_path, NOT_TABLES[rule])))
     assert KENT in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_an_over_long_row_is_cut_in_the_quarantine_file(tmp_path):
+    put_aside = tmp_path / "aside.csv"
+    rows_of(read_police_uk(kent(tmp_path, QUARANTINED[rules.TOO_LONG]), quarantine=put_aside))
+    assert "[cut: 70,160 characters or more]" in put_aside.read_text(encoding="utf-8")
+    assert put_aside.stat().st_size < 11_000
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-8"])
+def test_encodings_give_the_same_records(tmp_path, encoding):
+    text = csv_text([fields(Policing="Op \u2013 Sceptre \U0001f600"), PLAIN])
+    rows = rows_of(read_police_uk(kent(tmp_path, text.encode(encoding))))
+    assert [row["operation_name"] for row in rows] == ["Op \u2013 Sceptre \U0001f600", None]
+
+
+def test_windows_1252_is_read_as_its_characters(tmp_path):
+    source = read_police_uk(kent(tmp_path, csv_text([fields(Policing="A?B")]).encode().replace(b"?", b"\x96\x81")))
+    assert [row["operation_name"] for row in rows_of(source)] == ["A\u2013\ufffdB"]
+    assert noted(source, rules.WINDOWS_1252) == 2
 
 
 def test_quarantine_names_column_and_value(tmp_path):
@@ -265,9 +288,10 @@ def test_same_content(tmp_path):
     write_csv(tmp_path / KENT, TWO)
     write_csv(tmp_path / "copy" / KENT, TWO)
     write_csv(tmp_path / "kent.csv", TWO)
+    write_csv(tmp_path / "0.csv", TWO)
     source = read_police_uk(tmp_path)
     assert len(rows_of(source)) == 2
-    assert noted(source, rules.SAME_CONTENT) == 2
+    assert noted(source, rules.SAME_CONTENT) == 3
     assert [file.name for file in source.files] == [str(tmp_path / KENT)]
 
 
