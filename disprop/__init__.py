@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from disprop.measures.outcome_test import find_rate_difference, find_rate_ratio
     from disprop.measures.rates import search_rate
     from disprop.measures.ratios import excess_searches, rate_ratio
+    from disprop.measures.replicas import hmicfrs
     from disprop.measures.shares import (
         arrest_share,
         find_rate,
@@ -55,6 +56,7 @@ _HOMES = {
     "find_rate_difference": "measures.outcome_test",
     "find_rate_ratio": "measures.outcome_test",
     "fold": "tallies",
+    "hmicfrs": "measures.replicas",
     "intervals": "",
     "linked_find_where_known": "measures.shares",
     "load": "tallies",

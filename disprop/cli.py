@@ -255,6 +255,7 @@ def report(
     "--rule", type=click.Choice(["linked_positive", "linked"]), help="find_rate: what counts as a linked find."
 )
 @click.option("--find", type=click.Choice(["linked_find", "any_find"]), help="find_rate: which find.")
+@click.option("--vintage", type=click.Choice(["2018_19", "2021_22"]), help="hmicfrs: whose rules.")
 @click.option("--confidence", type=float, default=0.95, show_default=True)
 @population_option
 @holes_option
@@ -266,7 +267,7 @@ def measure(name: str, by: str, form: str, out: str | None, **options: Any) -> i
     Measures: search_rate, rate_ratio, excess_searches, find_rate, linked_find_where_known,
       positive_outcome_share, arrest_share, more_thorough_search_share, share_on_video,
       find_rate_difference, find_rate_ratio, tipping_share, rate_ratio_allocated,
-      rate_ratio_imputed, agreement_matrix, agreement_share
+      rate_ratio_imputed, agreement_matrix, agreement_share, hmicfrs
 
     \b
     Examples:
@@ -306,6 +307,8 @@ def _measure(
     strange = set(arguments) - set(wanted.parameters)
     if strange:
         raise UsageError(f"{wanted.name} does not take {', '.join(sorted(strange))}")
+    if "vintage" in wanted.parameters and "vintage" not in arguments:
+        raise UsageError(f"{wanted.name} follows one report's rules: give --vintage 2018_19 or 2021_22")
     if wanted.compares:
         arguments["of"] = next((axis for axis in axes if axis.startswith("ethnicity")), "ethnicity_self")
         axes = [*axes, arguments["of"]] if arguments["of"] not in axes else axes
@@ -316,8 +319,11 @@ def _measure(
     account = inputs[0].account
     if wanted.population:
         inputs.append(_population(population, axes))
+    if "holes" in wanted.parameters:
         arguments["holes"] = holes
-    return wanted(*inputs, by=axes, **arguments), account
+    if "by" in wanted.parameters:
+        arguments["by"] = axes
+    return wanted(*inputs, **arguments), account
 
 
 @cli.command()

@@ -65,6 +65,14 @@ def test_every_kind_of_measure_runs_from_the_command_line(run, records, name):
     assert {row["measure"] for row in json.loads(out)} == {name}
 
 
+def test_the_inspectorates_figures_need_a_vintage(run, records):
+    arguments = ["measure", "hmicfrs", *options(records), "--by", "force,ethnicity_self", "--format", "json"]
+    code, out, _ = run(*arguments, "--vintage", "2021_22")
+    assert code == 0
+    assert {row["method"] for row in json.loads(out)} >= {"replica hmicfrs 2021_22", "exact"}
+    assert run(*arguments)[0] == 2
+
+
 def test_version(run):
     assert run("--version")[1] == f"disprop, version {dp.__version__}\n"
 
