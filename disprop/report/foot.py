@@ -64,7 +64,7 @@ def coverage_section(inputs: ReportInputs) -> Section:
         account_table(inputs.account),
     ]
     if inputs.account.notes:
-        caption = "What was done to read rows that were not as they should be"
+        caption = "What was noted while reading"
         blocks.append(counts_table("notes", caption, ("What", "Times"), inputs.account.notes))
     return Section("coverage", "Which months and rows are in this report", "Months and rows", tuple(blocks))
 
@@ -176,10 +176,20 @@ def method(inputs: ReportInputs) -> Section:
         *_methods_table(inputs),
         Heading("Where the figures come from"),
         Paragraph(_source(inputs)),
-        *([files_table(inputs.files)] if inputs.files is not None and len(inputs.files) else []),
+        *_files(inputs),
         *_provenance(inputs.provenance),
     ]
     return Section("method", "Method and provenance", "Method", tuple(blocks))
+
+
+def _files(inputs: ReportInputs) -> list[Block]:
+    if inputs.files is None or not len(inputs.files):
+        return []
+    table, left_out = files_table(inputs.files, inputs.force)
+    others = (
+        [Paragraph("Files of other forces that were read beside these are listed in files.csv.")] if left_out else []
+    )
+    return [table, *others]
 
 
 def _definitions(inputs: ReportInputs) -> list[tuple[str, str]]:

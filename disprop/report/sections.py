@@ -19,10 +19,12 @@ from disprop.report.inputs import ReportInputs, Row
 from disprop.report.remarks import remark
 from disprop.report.tables import excess_table, rates_table, ratios_table, shares_table
 from disprop.report.words import (
+    beyond_interval,
     group_label,
     people,
     rates_title,
     ratios_title,
+    reason,
     share_sentence,
     shares_title,
     too_few,
@@ -53,7 +55,7 @@ def rates(inputs: ReportInputs) -> Section | None:
         blocks.append(_rates_chart(inputs, rows))
     else:
         blocks.append(_refused("No rate can be given", rows))
-    blocks.append(rates_table(rows, inputs.one("search_rate_all")))
+    blocks.append(rates_table(rows, inputs.one("search_rate_all"), inputs.rows("rate_ratio")))
     return Section("rates", "How often people were searched", "Rates", tuple(blocks))
 
 
@@ -78,10 +80,11 @@ def comparisons(inputs: ReportInputs) -> Section | None:
             "as alike; a group is called higher or lower only where its whole interval lies outside that band."
         )
     ]
+    if all(row["verdict"] == NOT_COMPUTABLE for row in rows):
+        blocks.append(_refused("No comparison can be given", rows))
+        return Section("comparisons", f"Compared with {reference}", "Comparisons", tuple(blocks))
     if any(row["verdict"] not in (NOT_COMPUTABLE, TOO_FEW) for row in rows):
         blocks.append(_ratios_chart(inputs, rows))
-    elif all(row["verdict"] == NOT_COMPUTABLE for row in rows):
-        blocks.append(_refused("No comparison can be given", rows))
     blocks.append(ratios_table(rows))
     if excess := inputs.rows("excess_searches"):
         blocks += [
@@ -199,23 +202,28 @@ def share_blocks(inputs: ReportInputs, share: Share) -> list[Block]:
     if not any(row["bound_low"] is not None for row in rows):
         return [_refused_share(share, rows, whole)]
     blocks: list[Block] = [Paragraph(said)] if said else []
-    return [*blocks, _share_chart(inputs, share, rows), shares_table(share.frame, share.yes, share.column, rows, whole)]
+    return [
+        *blocks,
+        _share_chart(inputs, share, rows, whole),
+        shares_table(share.frame, share.yes, share.column, rows, whole),
+    ]
 
 
 def _refused_share(share: Share, rows: Sequence[Row], whole: Row | None) -> Notice:
     row = whole or max(rows, key=lambda one: one["denominator"] or 0)
     who = "" if whole else f" (for {people(row['group'])}; for the other groups likewise)"
-    said = f"What share of {share.of} {share.what} cannot be said: {remark(row['flag'])}{who}."
+    said = f"What share of {share.of} {share.what} cannot be said: {reason(row)}{who}."
     return Notice(f"{share.thing}: refused", said)
 
 
-def _share_chart(inputs: ReportInputs, share: Share, rows: Sequence[Row]) -> Chart:
+def _share_chart(inputs: ReportInputs, share: Share, rows: Sequence[Row], whole: Row | None) -> Chart:
     marks = [_share_mark(row) for row in rows]
-    name, title = f"{share.frame.replace('_', '-')}-chart", shares_title(rows, share.of, share.what)
+    name, title = f"{share.frame.replace('_', '-')}-chart", shares_title(rows, whole, share.of, share.what)
     return _chart(inputs, name, title, marks, Scale(f"share of {share.of}", percent=True))
 
 
 def _share_mark(row: Row) -> Mark:
+    """Bounds stand beside an estimate only where they reach beyond its interval; the table has them all."""
     label, ends = group_label(row["group"]), (row["bound_low"], row["bound_high"])
     if row["bound_low"] is None:
         return Mark(label, "refused")
@@ -223,7 +231,7 @@ def _share_mark(row: Row) -> Mark:
         return Mark(label, "too few to say")
     if row["estimate"] is None:
         return Mark(label, f"{bounds(*ends, percent)}, bounds", bound_low=ends[0], bound_high=ends[1])
-    shown = ends if percent(ends[0]) != percent(ends[1]) else (None, None)
+    shown = ends if beyond_interval(row) else (None, None)
     return Mark(label, _with_limits(row, percent), row["estimate"], row["low"], row["high"], *shown)
 
 

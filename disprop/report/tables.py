@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -42,10 +43,14 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # As printed --------------------------------------------------------------------------------------------------------
 
 
-def rates_table(rows: Sequence[Row], whole: Row | None) -> Table:
-    """Searches, resident-years and rate of each group; below them the searches of nobody's group, and all of them."""
+def rates_table(rows: Sequence[Row], whole: Row | None, ratios: Sequence[Row]) -> Table:
+    """Searches, resident-years and rate of each group; below them the searches of nobody's group, and all of them.
+
+    The comparisons say where few searches are too few.
+    """
+    verdicts = {row["group"]: row["verdict"] for row in ratios}
     confidence = interval_name(rows[0]["confidence"])
-    body = [_rate_cells(row) for row in rows]
+    body = [_rate_cells(row, verdicts.get(row["group"])) for row in rows]
     body.append(("Ethnicity not known", count(rows[0]["n_unknown"]), *[NOT_APPLICABLE] * 4))
     foot: tuple[str, ...] = ()
     if whole is not None:
@@ -61,12 +66,12 @@ def rates_table(rows: Sequence[Row], whole: Row | None) -> Table:
     )
 
 
-def _rate_cells(row: Row) -> tuple[str, ...]:
+def _rate_cells(row: Row, verdict: str | None = None) -> tuple[str, ...]:
     return (
         group_label(row["group"]),
         count(row["numerator"]),
         count(row["denominator"]),
-        rate(row["estimate"]) + _low_reliability(few_searches(row)),
+        rate(row["estimate"]) + _low_reliability(few_searches(row, verdict)),
         span(row["low"], row["high"], rate),
         rate(row["bound_high"]),
     )
@@ -220,18 +225,19 @@ def counts_table(name: str, caption: str, head: tuple[str, str], counts: Mapping
     return Table(name, caption, head, tuple((text, count(n)) for text, n in counts.items()), csv="account.csv")
 
 
-def files_table(files: pd.DataFrame) -> Table:
-    """The files read; digests are cut short here and whole in the CSV. Columns that say nothing are left out."""
+def files_table(files: pd.DataFrame, force: str) -> tuple[Table, bool]:
+    """The files read of one force, and whether there were others; where no force is named, all of them.
+
+    Digests are cut short here and whole in the CSV, paths cut to the name of the file. Columns that say nothing are
+    left out.
+    """
     rows = [{name: None if _null(value) else value for name, value in row.items()} for row in files.to_dict("records")]
-    names = [str(name) for name in files.columns if any(row[name] not in (None, "") for row in rows)]
-    return Table(
-        "files",
-        "Files read",
-        tuple(sentence(name.replace("_", " ")).rstrip(".").replace("Sha256", "SHA-256") for name in names),
-        tuple(tuple(_file_cell(name, row[name]) for name in names) for row in rows),
-        csv="files.csv",
-        words=tuple(i for i, name in enumerate(names) if not all(_is_number(row[name]) for row in rows)),
-    )
+    own = [row for row in rows if row.get("force", force) == force]
+    names = [str(name) for name in files.columns if any(row[name] not in (None, "", 0) for row in own)]
+    words = tuple(i for i, name in enumerate(names) if not all(_is_number(row[name]) for row in own))
+    head = tuple(sentence(name.replace("_", " ").replace("sha256", "SHA-256")).rstrip(".") for name in names)
+    body = tuple(tuple(_file_cell(name, row[name]) for name in names) for row in own)
+    return Table("files", "Files read", head, body, csv="files.csv", words=words), len(own) < len(rows)
 
 
 def _file_cell(name: str, value: Any) -> str:
@@ -239,7 +245,7 @@ def _file_cell(name: str, value: Any) -> str:
         return NOT_APPLICABLE
     if "sha256" in name or "digest" in name:
         return f"{str(value)[:DIGEST_SHOWN]}…"
-    return count(value) if _is_number(value) else str(value)
+    return count(value) if _is_number(value) else re.split(r"[/\\]", str(value))[-1]
 
 
 def _is_number(value: Any) -> bool:

@@ -92,9 +92,9 @@ def too_few(row: Row) -> bool:
     return row["denominator"] is not None and row["denominator"] < FEWEST
 
 
-def few_searches(row: Row) -> bool:
-    """Whether a rate rests on fewer searches than a ratio would need to be spoken of."""
-    return row["estimate"] is not None and row["numerator"] < FEWEST
+def few_searches(row: Row, verdict: str | None = None) -> bool:
+    """Whether a rate rests on too few searches: fewer than 10, unless its comparison says that they are enough."""
+    return row["estimate"] is not None and row["numerator"] < FEWEST and verdict in (None, TOO_FEW, NOT_COMPUTABLE)
 
 
 # Comparisons -------------------------------------------------------------------------------------------------------
@@ -244,7 +244,12 @@ def share_sentence(row: Row | None, of: str, what: str) -> str:
         between = f"Between {percent(row['bound_low'])} and {percent(row['bound_high'])} of {of} {what}."
         unknown = f"for {count(row['n_unknown'])} of {count(row['denominator'])} it is not known"
         return f"{between} It cannot be said more closely, because {unknown}.{_partly(row)}"
-    return f"What share of {of} {what} cannot be said: {remark(row['flag'])}."
+    return f"What share of {of} {what} cannot be said: {reason(row)}."
+
+
+def reason(row: Row) -> str:
+    """Why a share is refused."""
+    return "; ".join(text for text in remarks(row["flag"]) if text != PARTLY)
 
 
 def _partly(row: Row) -> str:
@@ -325,15 +330,26 @@ def _depends(row: Row) -> bool:
     return bool(row["verdict_holds"] == DEPENDS)
 
 
-def shares_title(rows: Sequence[Row], of: str, what: str) -> str:
-    """The range of a share over the ethnic groups; groups with too few searches, or unknown, take no part."""
+def shares_title(rows: Sequence[Row], whole: Row | None, of: str, what: str) -> str:
+    """The share over the whole force; without it, its range over the ethnic groups.
+
+    Groups whose ethnicity is not known, or with too few searches, take no part in a range.
+    """
     groups = [row for row in rows if row["group"] not in UNKNOWN_GROUPS and not too_few(row)]
-    given = sorted(row["estimate"] for row in groups if row["estimate"] is not None)
-    if len(given) > 1 and len(given) == len(groups):
+    counted = groups if whole is None else [whole]
+    given = sorted(row["estimate"] for row in counted if row["estimate"] is not None)
+    known = ", where it is known" if any(beyond_interval(row) for row in counted) else ""
+    if given and len(given) == len(counted):
         least, most = percent(given[0]), percent(given[-1])
         amount = f"About {least}" if least == most else f"Between {least} and {most}"
-        return f"{amount} of {of} in each ethnic group {what}"
-    if any(row["bound_low"] is not None and row["estimate"] is None for row in groups):
+        by_group = " in each ethnic group" if whole is None else ""
+        return f"{amount} of {of}{by_group} {what}{known}"
+    if any(row["bound_low"] is not None and row["estimate"] is None for row in counted):
         some = "for some groups, " if given else ""
         return sentence(f"{some}only bounds can be given for the share of {of} that {what}").rstrip(".")
     return f"Share of {of} that {what}"
+
+
+def beyond_interval(row: Row) -> bool:
+    """Whether what is not known could move a share further than its interval reaches."""
+    return row["estimate"] is not None and (row["bound_low"] < row["low"] or row["bound_high"] > row["high"])
