@@ -32,8 +32,9 @@ LAYERS = (
     ("disclosure",),
     ("report",),
     ("job", "nightly"),
-    ("cli", "validation"),
-    ("__init__", "__main__"),
+    ("cli",),
+    ("__init__",),
+    ("validation", "__main__"),
 )
 SIDE_DOORS = {"io", "synthetic"}  # they import up to the tally; only the edge imports them
 LAST_SEEN_BY_SIDE_DOORS = "tallies"

@@ -24,9 +24,11 @@ def pages() -> list[Path]:
 
 
 def names_in_code_type(*pages: Path) -> set[str]:
-    """Every name set in code type, the module before it and the brackets of a call left out."""
-    code = [word for page in pages for word in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))]
-    return {re.sub(r"\(.*", "", word).split(".")[-1].strip() for word in code}
+    """Every name in code type, without its module and the brackets of a call, and every name used in an example."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    inline = re.findall(r"`([^`\n]+)`", text)
+    examples = "\n".join(re.findall(r"^(?:>>>|\.\.\.) .*", text, flags=re.MULTILINE))
+    return {re.sub(r"\(.*", "", word).split(".")[-1].strip() for word in inline} | {*re.findall(r"\.(\w+)\(", examples)}
 
 
 def inner_names() -> set[str]:
