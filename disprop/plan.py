@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from disprop.codelists import UNMAPPED, code_lookup, codelist, force_code
+from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code
 from disprop.errors import InputRefused, UsageError
 from disprop.kernels.counts import count_cells
 from disprop.provenance import Account, merge_counts
 from disprop.records import VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source
-from disprop.tallies import Scope, Tally, coded_axis, month_axis, period
+from disprop.tallies import AREA, Axis, Scope, Tally, area_axis, coded_axis, month_axis, period
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -165,38 +165,53 @@ def _labels(batch: pa.RecordBatch, column: str) -> tuple[list[str | None], np.nd
 
 @dataclass
 class _Cube:
-    """Counts of one tally while its source is being read: an array over the named axes for each force and month."""
+    """Counts of one tally while its source is being read: an array over the coded axes for each force, month and area.
+
+    What areas there are is known when all is read, so that an area is part of the key, as force and month are; without
+    the axis `area` every key ends in "".
+    """
 
     specs: tuple[AxisSpec, ...]
-    cells: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    cells: dict[tuple[str, int, str], np.ndarray] = field(default_factory=dict)
     unmapped: dict[str, int] = field(default_factory=dict)
 
     @property
+    def by_area(self) -> bool:
+        return any(spec.codelist == AREA for spec in self.specs)
+
+    @property
+    def coded(self) -> tuple[AxisSpec, ...]:
+        return tuple(spec for spec in self.specs if spec.codelist != AREA)
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(len(codelist(spec.codelist)) for spec in self.specs)
+        return tuple(len(codelist(spec.codelist)) for spec in self.coded)
 
     def add(self, batch: pa.RecordBatch, scheme: str) -> None:
         if batch.num_rows == 0:
             return
         forces, at = _labels(batch, "force")
         months, month_at = np.unique(batch["month"].to_numpy(zero_copy_only=False), return_inverse=True)
+        areas, area_at = _area_codes(batch) if self.by_area else ([""], np.zeros(batch.num_rows, dtype=np.int32))
         size = int(np.prod(self.shape, dtype=np.int64))
         columns, tables = (
-            [at, month_at.astype(np.int32)],
+            [at, month_at.astype(np.int32), area_at],
             [
-                _strided(np.arange(len(forces)), len(months) * size),
-                _strided(np.arange(len(months)), size),
+                _strided(np.arange(len(forces)), len(months) * len(areas) * size),
+                _strided(np.arange(len(months)), len(areas) * size),
+                _strided(np.arange(len(areas)), size),
             ],
         )
-        for spec, stride in zip(self.specs, _strides(self.shape)):
+        for spec, stride in zip(self.coded, _strides(self.shape)):
             vocabulary, indices = _labels(batch, spec.column)
             codes = code_lookup(spec.codelist, scheme, [None, *vocabulary])
             columns.append(indices)
             tables.append(codes * stride)
             self._note_unmapped(spec, vocabulary, codes, indices)
-        out = np.zeros(len(forces) * len(months) * size, dtype=np.int64)
+        out = np.zeros(len(forces) * len(months) * len(areas) * size, dtype=np.int64)
         count_cells(columns, tables, out)
-        self._merge([force_code(str(force)) for force in forces], months, out.reshape(len(forces), len(months), -1))
+        keys = [force_code(str(force)) for force in forces], months.tolist(), areas
+        self._merge(keys, out.reshape(len(forces), len(months), len(areas), -1))
 
     def _note_unmapped(self, spec: AxisSpec, vocabulary: list, codes: np.ndarray, indices: np.ndarray) -> None:
         strange = np.flatnonzero(codes[1:] == codelist(spec.codelist).index(UNMAPPED))
@@ -205,9 +220,9 @@ class _Cube:
             found = {f"{spec.column}: {vocabulary[i]}": int(n[i]) for i in strange if n[i]}
             self.unmapped = merge_counts(self.unmapped, found)
 
-    def _merge(self, forces: Sequence[str], months: np.ndarray, counts: np.ndarray) -> None:
-        for i, j in np.argwhere(counts.any(axis=-1)):
-            key, found = (forces[i], int(months[j])), counts[i, j].reshape(self.shape)
+    def _merge(self, keys: tuple[list[str], list[int], list[str]], counts: np.ndarray) -> None:
+        for i, j, k in np.argwhere(counts.any(axis=-1)):
+            key, found = (keys[0][i], keys[1][j], keys[2][k]), counts[i, j, k].reshape(self.shape)
             if key in self.cells:
                 self.cells[key] += found
             else:
@@ -219,12 +234,31 @@ class _Cube:
             parts = parts[np.isin(parts["force"], request.scope.forces)]
         force = coded_axis("force", "force", {*parts["force"].tolist(), *(key[0] for key in self.cells)})
         months = _within(request.scope, {*parts["month"].tolist(), *(key[1] for key in self.cells)})
-        counts = np.zeros((len(force), len(months), *self.shape), dtype=np.int64)
-        for (code, month), found in self.cells.items():
-            counts[force.index(code), months.index(month)] = found
+        area = area_axis({key[2] for key in self.cells})
+        counts = np.zeros((len(force), len(months), max(len(area), 1), *self.shape), dtype=np.int64)
+        for (code, month, place), found in self.cells.items():
+            counts[force.index(code), months.index(month), area.index(place)] = found
+        axes = (force, month_axis(months), *(self._axis(spec, area) for spec in self.specs))
         account = records.account + Account(excluded=rules, unmapped=self.unmapped)
-        axes = (force, month_axis(months), *(coded_axis(spec.name, spec.codelist) for spec in self.specs))
-        return Tally(axes, counts, records.unit, records.kind, parts, account, request.scope)
+        return Tally(axes, self._placed(counts, area), records.unit, records.kind, parts, account, request.scope)
+
+    def _axis(self, spec: AxisSpec, area: Axis) -> Axis:
+        return area if spec.codelist == AREA else coded_axis(spec.name, spec.codelist)
+
+    def _placed(self, counts: np.ndarray, area: Axis) -> np.ndarray:
+        """The dimension of areas moved to where the axis was asked for, or taken away where it was not."""
+        if not self.by_area:
+            return counts[:, :, 0]
+        at = [spec.codelist for spec in self.specs].index(AREA)
+        return np.ascontiguousarray(np.moveaxis(counts[:, :, : len(area)], 2, 2 + at))
+
+
+def _area_codes(batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
+    """The areas of a batch, `blank` first, and each row's position among them."""
+    vocabulary, indices = _labels(batch, AREA)
+    codes = [(label or "").strip() or BLANK for label in vocabulary]
+    areas = list(dict.fromkeys([BLANK, *codes]))
+    return areas, np.array([0, *map(areas.index, codes)], dtype=np.int32)[indices + 1]
 
 
 def _within(scope: Scope, months: set[int]) -> list[int]:

@@ -44,6 +44,7 @@ SEARCH = (
     Column("operation_name", "label", "Name of the policing operation.", "Policing operation", "operation_name"),
     Column("latitude", "degrees", "Latitude of the anonymised place.", "Latitude", "location.latitude"),
     Column("longitude", "degrees", "Longitude of the anonymised place.", "Longitude", "location.longitude"),
+    Column("area", "label", "Local authority of the search, as its ONS code: given, or found from its place."),
     Column("gender", "label", "Gender of the person searched.", "Gender", "gender"),
     Column("age_band", "label", "Age band of the person searched.", "Age range", "age_range"),
     Column(
@@ -83,6 +84,7 @@ class AxisSpec:
 AXES = (
     AxisSpec("force", "force", "force", "Force that made the search."),
     AxisSpec("month", "month", "month", "Analysis month, by UK local time."),
+    AxisSpec("area", "area", "area", "Local authority of the search, as its ONS code."),
     AxisSpec("ethnicity_self", "ethnicity_self", "ethnicity_5", "Self-defined ethnicity, 5 groups.", True),
     AxisSpec("ethnicity_self_19", "ethnicity_self", "ethnicity_19", "Self-defined ethnicity, 19 groups.", True),
     AxisSpec("ethnicity_officer", "ethnicity_officer", "ethnicity_5", "Officer-defined ethnicity, 5 groups.", True),

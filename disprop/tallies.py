@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop import provenance
-from disprop.codelists import Codelist, Crosswalk, codelist, crosswalk, nearest
+from disprop.codelists import BLANK, UNMAPPED, Codelist, Crosswalk, codelist, crosswalk, nearest
 from disprop.errors import (
     AxisMismatch,
     CodelistMismatch,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 OPEN = ("month", "force", "area")
 """Axes whose codes are those that occur: two tallies may hold different ones, and their sum holds both."""
+
+AREA = "area"
+"""The open axis of local authorities: its codes are ONS codes, `blank` (no place) and `unmapped` (in no area)."""
 
 FORMAT = "disprop-tally-1"
 
@@ -60,8 +63,8 @@ class Axis:
     @property
     def groups(self) -> tuple[str, ...]:
         """Codes that name something recorded."""
-        if self.codelist in ("month", "area"):
-            return self.codes
+        if self.codelist in ("month", AREA):
+            return tuple(c for c in self.codes if c not in (BLANK, UNMAPPED))
         return tuple(c for c in self.codes if c in self.known.groups)
 
     @property
@@ -88,6 +91,11 @@ def coded_axis(name: str, of: str, codes: Collection[str] | None = None) -> Axis
 def month_axis(months: Iterable[int]) -> Axis:
     """The axis of analysis months, in time order."""
     return Axis("month", "month", tuple(month_label(m) for m in sorted(set(months))))
+
+
+def area_axis(areas: Iterable[str]) -> Axis:
+    """The axis of local authorities: those codes, in order, what is not known last."""
+    return Axis(AREA, AREA, tuple(sorted(set(areas), key=lambda code: (code in (BLANK, UNMAPPED), code))))
 
 
 @dataclass(frozen=True)
@@ -278,6 +286,15 @@ class Tally:
         missing = None if self.missing is None else _sum_into(self.missing, at, lookup, len(axis)) > 0
         return replace(self, axes=axes, counts=counts, missing=None if missing is None else np.asarray(missing))
 
+    def widen(self, name: str, codes: Iterable[str]) -> Tally:
+        """The same counts with more codes on an open axis: no records there; of residents, no denominator there."""
+        at, axis = self._at(name), self.axis(name)
+        axes = (*self.axes[:at], _merge_axis(axis, replace(axis, codes=tuple(codes))), *self.axes[at + 1 :])
+        missing = self.missing
+        if self.unit == "residents":
+            missing = _spread(~_mask(self), self.axes, axes) == 0
+        return replace(self, axes=axes, counts=_spread(self.counts, self.axes, axes), missing=missing)
+
     def combine(self, first: str, second: str, *, into: Axis, rule: Callable[[str, str], str]) -> Tally:
         """Replace two axes by one: the code of each pair is `rule(code of first, code of second)`.
 
@@ -441,6 +458,8 @@ def _merge_axis(one: Axis, other: Axis) -> Axis:
         )
     if one.name == "force":
         return replace(one, codes=tuple(c for c in one.known.codes if c in one.codes or c in other.codes))
+    if one.name == AREA:
+        return area_axis({*one.codes, *other.codes})
     return replace(one, codes=tuple(sorted({*one.codes, *other.codes})))
 
 

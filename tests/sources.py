@@ -14,6 +14,7 @@ from disprop.provenance import Account, part_row, parts
 COLUMNS = (
     "force",
     "search_type",
+    "area",
     "gender",
     "age_band",
     "ethnicity_self",

@@ -288,7 +288,6 @@ def test_axes_come_in_the_order_asked_for(names: tuple[str, ...]) -> None:
         (["ethnicity_officer"], "officer-defined ethnicity has no residents"),
         ("force", r"give a list of axes, as by=\['force'\]"),
         (["force", "force"], "named twice in force, force"),
-        (["area", "force"], "area and force do not go together: an area lies in one force"),
         (["ethnicity_self", "ethnicity_self_19"], "name the 5 groups or the 19"),
         (["age", "age_band"], "age and age_band do not go together: no table has both"),
         (["gender", "age_band"], "no table has both"),
@@ -343,6 +342,17 @@ def test_the_packaged_tables_come_before_those_of_a_checkout(tmp_path: Path, mon
     assert census_folder() == checkout
     packaged = place(tmp_path / "disprop" / "_data" / "census")
     assert census_folder() == packaged
+
+
+def test_an_area_has_its_residents_under_its_own_force_and_no_other() -> None:
+    both = census(by=["area", "force", "ethnicity_self"])
+    assert both.names == ("area", "force", "ethnicity_self")
+    for name in ("area", "force"):
+        rolled, alone = both.project([name, "ethnicity_self"]), census(by=[name, "ethnicity_self"])
+        assert rolled.axes == alone.axes
+        assert (rolled.counts == alone.counts).all()
+    homes = {a: f for a, f, n in both.project(["area", "force"]).frame()[["area", "force", "n"]].values.tolist()}
+    assert homes == area_to_force()
 
 
 def test_areas_have_names() -> None:

@@ -95,3 +95,24 @@ def test_periods_and_forces_are_checked():
 def test_what_is_not_a_source_is_refused():
     with pytest.raises(UsageError, match="cannot read records from int"):
         as_source(3)
+
+
+def test_areas_are_those_that_occur_and_no_place_is_blank():
+    places = ["E08000025", None, "W06000015", "E08000025", " ", "unmapped"]
+    some = [{**row, "area": area} for row, area in zip(many(6, search_type="Person search", force="kent"), places)]
+    tally = dp.tally(Rows(some, batch_rows=2), by=["gender", "area", "ethnicity_self"])
+    area = tally.axis("area")
+    assert tally.names == ("force", "month", "gender", "area", "ethnicity_self")
+    assert area.codes == ("E08000025", "W06000015", "blank", "unmapped")
+    assert area.groups == ("E08000025", "W06000015")
+    assert tally.project(["area"]).counts.tolist() == [2, 1, 2, 1]
+    assert tally.project(["gender", "ethnicity_self"]) == dp.tally(
+        Rows(some, batch_rows=2), by=["gender", "ethnicity_self"]
+    ).project(["gender", "ethnicity_self"])
+
+
+def test_areas_of_no_records_are_none():
+    tally = dp.tally(Rows([]), by=["area", "gender"])
+    assert tally.counts.shape == (0, 0, 0, 5)
+    without = dp.tally(Rows(many(9, search_type="Person search")), by=["area"])
+    assert without.axis("area").codes == ("blank",)

@@ -241,3 +241,16 @@ def test_scopes_join_to_the_wider_one():
 def test_nothing_to_add_is_refused():
     with pytest.raises(UsageError, match="nothing to add"):
         fold([])
+
+
+def test_widening_adds_codes_without_records_and_for_residents_without_a_denominator():
+    rows = [{"force": "kent", "month": "2019-04", "search_type": "Person search", "area": "E06000035"}]
+    tally = dp.tally(Rows(rows), by=["area"]).widen("area", ["blank", "E07000105"])
+    assert tally.axis("area").codes == ("E06000035", "E07000105", "blank")
+    assert tally.counts.ravel().tolist() == [1, 0, 0]
+    assert tally.missing is None
+    people = dp.census(2021, by=["area"]).select(area=["E06000035"]).widen("area", ["E99999999"])
+    assert people.missing.tolist() == [False, True]
+    assert people.total == dp.census(2021, by=["area"])[{"area": "E06000035"}]
+    with pytest.raises(AxisMismatch):
+        dp.tally(Rows(rows), by=["gender"]).widen("gender", ["Other"])

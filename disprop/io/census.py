@@ -28,7 +28,7 @@ import numpy as np
 from disprop.codelists import codelist, crosswalk, nearest
 from disprop.errors import InputRefused, UsageError
 from disprop.provenance import Account
-from disprop.tallies import Axis, Tally, coded_axis
+from disprop.tallies import Axis, Tally, area_axis, coded_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,6 @@ COLUMNS = {"age": "age", "gender": "sex"}
 AXES = ("force", "area", "ethnicity_self", "ethnicity_self_19", "age", "age_band", "gender")
 
 CLASHES = (
-    (("area",), ("force",), "an area lies in one force; name one of the two"),
     (("ethnicity_self",), ("ethnicity_self_19",), "name the 5 groups or the 19"),
     (("age",), ("age_band", "gender"), "no table has both; name one"),
     (("age_band",), ("gender",), "no table has both; name one"),
@@ -115,7 +114,8 @@ def area_names() -> dict[str, str]:
 def census(year: int = 2021, *, by: Sequence[str] = ("force", "ethnicity_self")) -> Tally:
     """Usual residents of England and Wales over the axes named, in that order.
 
-    Axes: `force` or `area` (local authorities of 2022); `ethnicity_self` or `ethnicity_self_19`; `age` (the table's
+    Axes: `force`, `area` (local authorities of 2022) or both (an area's residents stand under the force that it lies
+    in, and under no other); `ethnicity_self` or `ethnicity_self_19`; `age` (the table's
     own bands), `age_band` (those of police.uk) or `gender` (the Census counts sex: Female and Male). Ages and sexes
     go with `force` and the 5 groups only. Without `force` or `area`, England and Wales. Codes for something not known
     hold 0: nobody in a Census is blank.
@@ -171,16 +171,29 @@ def _without_residents(forces: Axis) -> np.ndarray:
 
 def _full(by: Sequence[str]) -> Tally:
     """Full counts with the ethnic axis that `by` names, by force or by area."""
-    places = coded_axis("force", "force") if "force" in by else Axis("area", "area", tuple(sorted(area_to_force())))
     groups = coded_axis("ethnicity_self_19", "ethnicity_19")
-    counts = _full_counts(places, groups)
+    places = tuple(_places(name) for name in ("force", "area") if name in by) or (_places("area"),)
+    counts = _full_counts(places[-1], groups)
     missing = None
-    if places.name == "force":
-        missing = np.repeat(_without_residents(places)[:, None], len(groups), axis=1)
-    found = _tally((places, groups), counts, missing, Account(read=int(counts.sum())))
+    if len(places) == 2:
+        counts = _in_own_force(*places)[..., None] * counts
+    if places[0].name == "force":
+        bare = _without_residents(places[0])
+        missing = np.broadcast_to(bare.reshape(-1, *[1] * (counts.ndim - 1)), counts.shape).copy()
+    found = _tally((*places, groups), counts, missing, Account(read=int(counts.sum())))
     return (
         found.recode("ethnicity_self_19", "ethnicity_5", rename="ethnicity_self") if "ethnicity_self" in by else found
     )
+
+
+def _places(name: str) -> Axis:
+    return coded_axis("force", "force") if name == "force" else area_axis(area_to_force())
+
+
+def _in_own_force(forces: Axis, areas: Axis) -> np.ndarray:
+    """1 where an area lies in a force, forces x areas."""
+    own = np.array([area_to_force()[area] for area in areas.codes])
+    return (np.array(forces.codes)[:, None] == own).astype(np.int64)
 
 
 def _full_counts(places: Axis, groups: Axis) -> np.ndarray:

@@ -25,7 +25,7 @@ from disprop.coverage import (
 from disprop.errors import CodelistMismatch, Refused, UsageError
 from disprop.months import month_label
 from disprop.results import join_flags
-from disprop.tallies import Axis, Tally
+from disprop.tallies import AREA, OPEN, Axis, Tally
 
 Holes = Literal["whole", "covered"]
 
@@ -71,15 +71,19 @@ class Exposed:
             else:
                 wanted = self.n.sum(axis=tuple(i for i in range(self.n.ndim) if i != at)) > 0
             keep &= _along(wanted, at, keep.ndim)
+        if AREA in self.populated:
+            over = tuple(i for i, axis in enumerate(self.axes) if axis.name not in OPEN)
+            keep &= (self.n + self.years).sum(axis=over, keepdims=True) > 0
         return keep
 
     def unknown(self) -> np.ndarray:
-        """Records of each cell's slice whose group is not known on some populated axis."""
+        """Records of each cell's slice whose group is not known on some populated axis; an area is a slice."""
         known, total = self.n.copy(), self.n
-        for at, axis in enumerate(self.axes):
-            if axis.name in self.populated:
-                known = known * _along(np.isin(axis.codes, axis.groups), at, known.ndim)
-        over = tuple(i for i, axis in enumerate(self.axes) if axis.name in self.populated)
+        of_people = [at for at, axis in enumerate(self.axes) if axis.name in self.populated and axis.name != AREA]
+        for at in of_people:
+            axis = self.axes[at]
+            known = known * _along(np.isin(axis.codes, axis.groups), at, known.ndim)
+        over = tuple(of_people)
         return np.broadcast_to((total - known).sum(axis=over, keepdims=True), self.n.shape)
 
 
@@ -110,6 +114,7 @@ def expose(
     if len(set(by)) != len(by):
         raise UsageError(f"an axis is named twice in {', '.join(by)}")
     population = _population_for(tally, population, by, perceived)
+    tally, population = _with_the_same_areas(tally, population)
     cover, left_out = _cover(tally, population, by)
     cut = covered_only(tally, cover)
     exposure = resident_months(population, cover)
@@ -166,6 +171,14 @@ def _population_for(tally: Tally, population: Tally, by: Sequence[str], perceive
         if axis.codes != tally.axis(axis.name).codes:
             population = population.select(**{axis.name: tally.axis(axis.name).codes})
     return population
+
+
+def _with_the_same_areas(tally: Tally, population: Tally) -> tuple[Tally, Tally]:
+    """Both with the areas of either: an area without searches has residents all the same."""
+    if AREA not in population.names:
+        return tally, population
+    areas = {*tally.axis(AREA).codes, *population.axis(AREA).codes}
+    return tally.widen(AREA, areas), population.widen(AREA, areas)
 
 
 def _cover(tally: Tally, population: Tally, by: Sequence[str]) -> tuple[Coverage, str]:

@@ -82,6 +82,7 @@ def record_batch(
         "month": pa.array(month),
         "event_time": pa.array(times).cast(pa.timestamp("s", tz="UTC")),
         "operation_name": pa.nulls(len(month), TYPES["label"]),
+        "area": pa.nulls(len(month), TYPES["label"]),
         "latitude": pa.array(somewhere[:, 0], from_pandas=True),
         "longitude": pa.array(somewhere[:, 1], from_pandas=True),
     }
