@@ -65,6 +65,8 @@ def corrected_estimate(
     """
     if not np.array_equal(first.record_id, second.record_id):
         raise UsageError("the two samples are not of the same records: make both from the same draw")
+    if np.isnan(first.met).all():
+        raise Refused("no record has a first answer: there is nothing to correct")
     part, plan = reviewed_part(first, target)
     truth = second.met[~np.isnan(first.met)]
     scope = part.in_scope

@@ -199,7 +199,7 @@ def _pair_shares(table: Array) -> Array:
 
 
 def _pi(table: Array) -> Array:
-    return (table / table.sum(axis=1, keepdims=True)).mean(axis=0)
+    return (table / table.sum(axis=1, keepdims=True)).sum(axis=0) / max(len(table), 1)
 
 
 def _paired(table: Array) -> int:
