@@ -31,7 +31,7 @@ UNKNOWN_SHIFT = 0.05
 
 
 class Break(NamedTuple):
-    """A break that the user declares: from `month` on figures do not compare with those before; no force: all forces."""
+    """A break that the user declares: figures from `month` on do not compare with earlier ones; None: all forces."""
 
     month: str
     note: str
@@ -142,8 +142,9 @@ def rate_ratio_change(
     """Rate ratio of one period over that of an earlier one: whether a disparity grew or shrank.
 
     Periods are of equal length and share no month. A ratio that cannot be had in either period withholds the change.
-    Rows are of what occurs in the later period. A count of 0 among the four gives no limits. Where the unknown share moved by more than 5 points the flag says so:
-    then the change may be in the recording. A change of population vintage is a break, so both periods stand on one.
+    Rows are of what occurs in the later period. A count of 0 among the four gives no limits. Where the unknown share
+    moved by more than 5 points the flag says so: then the change may be in the recording. A change of population
+    vintage is a break, so both periods stand on one.
 
     change = RR2 / RR1, SE^2 of its log the sum of 1 / counts, each period's times its month dispersion. The verdict
     reads the change as any ratio; "too few to say" where a count in either period is below 10.
@@ -415,8 +416,8 @@ def _matched(then: Pairs, now: Pairs) -> Pairs:
 def _paired_dispersion(now: Exposed, then: Exposed, holes: Holes) -> np.ndarray:
     """phi of the later month's share of each pair of months; on covered months, of the pairs that have both."""
     both = (now.by_month > 0) & (then.by_month > 0) if holes == "covered" else True
-    pairs = (np.where(both, side.by_month, 0) for side in (now, then))
-    return month_dispersion(*pairs, now.month_used & then.month_used)
+    later, earlier = (np.where(both, side.by_month, 0) for side in (now, then))
+    return month_dispersion(later, earlier, now.month_used & then.month_used)
 
 
 def _not_everyone(reference: str) -> None:
