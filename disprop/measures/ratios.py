@@ -182,21 +182,53 @@ def _ratio(pairs: Pairs, a: np.ndarray, c: np.ndarray) -> np.ndarray:
 def _limits(
     pairs: Pairs, a: np.ndarray, c: np.ndarray, phi: np.ndarray, confidence: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The widest of the limits available, and the name of the one that it is."""
     if pairs.reference == EVERYONE:
         return _limits_of_share(pairs, a, c, phi, confidence)
-    usable = (pairs.n1 > 0) & (pairs.n0 > 0)
-    years = {"exposure": pairs.n1, "reference_exposure": pairs.n0}
-    sides: dict[str, Any] = {name: np.where(usable, side, np.nan) for name, side in years.items()}
-    counts: dict[str, Any] = {"events": a, "reference_events": c}
-    low, high, method = (np.array(v) for v in (*_poisson(counts, sides, confidence), np.full(a.shape, "score")))
-    method = np.where(np.minimum(a, c) < SMALL, "mid_p", method).astype(object)
-    spread = rate_ratio_interval(**counts, **sides, confidence=confidence, dispersion=phi)
-    wider = (phi > 1) & (_width(spread.low, spread.high) > _width(low, high))
+    return widest_limits(
+        events=a,
+        exposure=pairs.n1,
+        reference_events=c,
+        reference_exposure=pairs.n0,
+        dispersion=phi,
+        confidence=confidence,
+    )
+
+
+def widest_limits(
+    *,
+    events: np.ndarray,
+    exposure: np.ndarray,
+    reference_events: np.ndarray,
+    reference_exposure: np.ndarray,
+    dispersion: np.ndarray,
+    confidence: float = 0.95,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The wider (larger high / low) of the Poisson limits of a rate ratio and the dispersed ones, and which it is.
+
+    Poisson: score, or mid-P where a count is below 50. Dispersed: score on counts divided by the dispersion, where
+    that is above 1. Exposure 0 gives NaN. All arguments are arrays of one shape; so are the three results.
+
+    >>> one = lambda *values: [np.array([value]) for value in values]
+    >>> names = ("events", "exposure", "reference_events", "reference_exposure", "dispersion")
+    >>> low, high, method = widest_limits(**dict(zip(names, one(3684, 236_047, 9629, 1_793_173, 4.378))))
+    >>> low.round(2), high.round(2), method
+    (array([2.68]), array([3.15]), array(['score, month dispersion 4.38'], dtype=object))
+    """
+    usable = (exposure > 0) & (reference_exposure > 0)
+    sides: dict[str, Any] = {
+        "exposure": np.where(usable, exposure, np.nan),
+        "reference_exposure": np.where(usable, reference_exposure, np.nan),
+    }
+    counts: dict[str, Any] = {"events": events, "reference_events": reference_events}
+    low, high = _poisson(counts, sides, confidence)
+    small = np.minimum(events, reference_events) < SMALL
+    method = np.where(small, "mid_p", "score").astype(object)
+    spread = rate_ratio_interval(**counts, **sides, confidence=confidence, dispersion=dispersion)
+    wider = (dispersion > 1) & (_width(spread.low, spread.high) > _width(low, high))
     return (
         np.where(wider, spread.low, low),
         np.where(wider, spread.high, high),
-        np.where(wider, _method("score", phi), method),
+        np.where(wider, _method("score", dispersion), method),
     )
 
 
