@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from disprop import audit, intervals, synthetic
+    from disprop.areas import read_boundaries, with_areas
     from disprop.coverage import month_coverage
     from disprop.io.census import census
     from disprop.io.frames import read_frame
@@ -67,6 +68,7 @@ _HOMES = {
     "rate_ratio": "measures.ratios",
     "rate_ratio_allocated": "measures.unknowns",
     "rate_ratio_imputed": "measures.unknowns",
+    "read_boundaries": "areas",
     "read_frame": "io.frames",
     "read_police_uk": "io.police_uk",
     "scan": "plan",
@@ -75,6 +77,7 @@ _HOMES = {
     "synthetic": "",
     "tally": "plan",
     "tipping_share": "measures.unknowns",
+    "with_areas": "areas",
 }
 
 __all__ = [*_HOMES]
