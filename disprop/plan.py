@@ -15,6 +15,7 @@ import numpy as np
 
 from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code
 from disprop.errors import InputRefused, UsageError
+from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, plan_fused
 from disprop.kernels.counts import count_cells
 from disprop.provenance import Account, merge_counts
 from disprop.records import VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 
-VEHICLE_RULE = "vehicle-only search: no person was searched"
-PERIOD_RULE = "outside the period"
-FORCE_RULE = "not selected: force"
 _ALWAYS = ("force", "month")
 
 
@@ -81,7 +79,17 @@ def scan(
     """
     records = as_source(source)
     request = _request(force, period, vehicle_only)
-    cubes = [_Cube(tuple(axis_spec(name) for name in _rest(by))) for by in wanted]
+    specs = [tuple(axis_spec(name) for name in _rest(by)) for by in wanted]
+    if hasattr(records, "mapped"):
+        plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
+        if plan is not None:
+            return count_fused(plan)
+    return _scan_batches(records, specs, request)
+
+
+def _scan_batches(records: Source, specs: Sequence[tuple[AxisSpec, ...]], request: _Request) -> list[Tally]:
+    """Several tallies, batch by batch: the plain way, for every source, that the fused one is tested against."""
+    cubes = [_Cube(axes) for axes in specs]
     rules: dict[str, int] = {}
     needed = {spec.column for cube in cubes for spec in cube.specs} | {*_ALWAYS, "search_type"}
     for batch in records.batches(needed):

@@ -6,7 +6,7 @@ what a label means is bound late, when it is tallied, by the codelists. Every ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -102,6 +102,9 @@ AXES = (
 
 VEHICLE_ONLY = "Vehicle search"
 
+PART_MONTH = "part_month"
+"""Column that a source adds when asked for it by name: the part month of each row, which says its slot (int32)."""
+
 
 def axis_spec(name: str) -> AxisSpec:
     """The axis of that name; raises UsageError with the nearest known name.
@@ -141,3 +144,26 @@ class Source(Protocol):
 def is_source(thing: Any) -> bool:
     """Whether `thing` already yields record batches."""
     return hasattr(thing, "batches") and hasattr(thing, "scheme")
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Parts of one kind as plain arrays over mapped files: what a fused scan needs, and nothing that it does not.
+
+    The arrays have one entry a part, in the order of the source's `parts`: `force` (position in `forces`), `records`
+    (rows stored), `first` and `last` (its earliest and latest analysis month), `segment` (position of its file).
+    `offset[column]` and `width[column]` say where a column of label codes starts in that file and how many bytes a
+    code has; width 0 means that the part lacks the column, so that all is blank. Code 0 is blank, code i the i-th
+    label of `labels(column)`. `files` maps the files at these positions, as bytes.
+    """
+
+    forces: tuple[str, ...]
+    force: np.ndarray
+    records: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    segment: np.ndarray
+    offset: Mapping[str, np.ndarray]
+    width: Mapping[str, np.ndarray]
+    labels: Callable[[str], list[str]]
+    files: Callable[[np.ndarray], list[np.ndarray]]

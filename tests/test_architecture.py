@@ -26,6 +26,7 @@ LAYERS = (
     ("records", "areas"),
     ("tallies", "intervals"),
     ("coverage", "population", "resampling", "screening"),
+    ("fused",),
     ("plan",),
     ("results",),
     ("measures", "audit", "linkage"),

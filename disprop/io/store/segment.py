@@ -1,0 +1,124 @@
+"""Segments: record batches of label codes, written once, and read by where their columns stand.
+
+Physical kinds of columns: `label` (codes, uint8, uint16 or uint32 by the size of the vocabulary, in the file as an
+Arrow dictionary of the labels so far), `month` (uint16, months since January 1970), `hour` (uint8, UK local hour, 24 =
+none), `seconds` (uint32, UTC), `precision` (uint8: 0 none, 1 second, 2 minute, 3 date only), `degrees` (float64, NaN =
+none), `key` (uint64, 0 = none). No column has nulls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+
+from disprop.errors import InputRefused
+from disprop.io.store.manifest import put_segment
+
+DTYPES = {
+    "label": np.uint32,
+    "month": np.uint16,
+    "hour": np.uint8,
+    "seconds": np.uint32,
+    "precision": np.uint8,
+    "degrees": np.float64,
+    "key": np.uint64,
+}
+
+Piece = Mapping[str, np.ndarray]
+
+
+def label_dtype(size: int) -> type:
+    """The narrowest type for the codes of a vocabulary of `size` entries, blank included."""
+    return np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.uint32
+
+
+def write_segment(
+    folder: Path, parts: Iterable[Piece], kinds: Mapping[str, str], labels: Mapping[str, Sequence[str]]
+) -> tuple[str, int, list[dict[str, int]]]:
+    """Write parts as one file; returns its name, its size, and for each part where its columns stand.
+
+    kinds: column -> physical kind. labels: vocabulary of each label column.
+    """
+    dictionaries = {name: pa.array(labels[name], pa.string()) for name, kind in kinds.items() if kind == "label"}
+    schema = pa.schema([_field(name, kind, dictionaries) for name, kind in kinds.items()])
+
+    def write(file: IO[bytes]) -> None:
+        with pa.ipc.new_file(file, schema) as writer:
+            for part in parts:
+                writer.write_batch(_batch(part, schema, dictionaries))
+
+    name, size = put_segment(folder, write)
+    return name, size, places(folder / "segments" / name)
+
+
+def _field(name: str, kind: str, dictionaries: Mapping[str, pa.Array]) -> pa.Field:
+    if kind == "label":
+        codes = pa.from_numpy_dtype(label_dtype(len(dictionaries[name])))
+        return pa.field(name, pa.dictionary(codes, pa.string()), nullable=False)
+    return pa.field(name, pa.from_numpy_dtype(DTYPES[kind]), nullable=False, metadata={"kind": kind})
+
+
+def _batch(part: Piece, schema: pa.Schema, dictionaries: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    arrays = []
+    for one in schema:
+        if one.name in dictionaries:
+            codes = pa.array(part[one.name].astype(one.type.index_type.to_pandas_dtype()))
+            arrays.append(pa.DictionaryArray.from_arrays(codes, dictionaries[one.name]))
+        else:
+            arrays.append(pa.array(part[one.name], one.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def places(path: Path) -> list[dict[str, int]]:
+    """For each record batch of a file: `<column>:offset`, `:length` and `:width`, in bytes."""
+    whole = pa.memory_map(str(path)).read_buffer()
+    file = pa.ipc.open_file(pa.BufferReader(whole))
+    return [_places(file.get_batch(i), whole) for i in range(file.num_record_batches)]
+
+
+def _places(batch: pa.RecordBatch, whole: pa.Buffer) -> dict[str, int]:
+    found = {}
+    for name, column in zip(batch.schema.names, batch.columns):
+        values = column.indices if isinstance(column, pa.DictionaryArray) else column
+        width = values.type.bit_width // 8
+        buffer = values.buffers()[1]
+        found[f"{name}:offset"] = buffer.address - whole.address if batch.num_rows else 0
+        found[f"{name}:length"] = batch.num_rows * width
+        found[f"{name}:width"] = width
+    return found
+
+
+def open_segment(path: Path, size: int) -> np.ndarray:
+    """The bytes of a segment, mapped; raises InputRefused where the file is gone or has another length."""
+    import mmap
+
+    try:
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as why:
+        raise InputRefused(f"{path} cannot be read ({why}); run `disprop store verify` on the store") from why
+    if len(mapped) != size:
+        raise InputRefused(
+            f"{path} has {len(mapped):,} bytes, its manifest says {size:,}; restore it, or remove the store"
+        )
+    return np.frombuffer(mapped, dtype=np.uint8)
+
+
+def column_of(whole: np.ndarray, row: Mapping[str, Any], name: str, kind: str) -> np.ndarray:
+    """A column of a part over the mapped bytes of its segment; blank where the part lacks it."""
+    width, records = int(row[f"{name}:width"]), int(row["records"])
+    if width == 0:
+        return empty(kind, records)
+    dtype: Any = np.dtype(f"u{width}") if kind == "label" else np.dtype(DTYPES[kind])
+    start = int(row[f"{name}:offset"])
+    return whole[start : start + records * width].view(dtype)
+
+
+def empty(kind: str, records: int) -> np.ndarray:
+    """A column that says nothing."""
+    value: Any = {"degrees": np.nan, "hour": 24}.get(kind, 0)
+    return np.full(records, value, dtype=DTYPES[kind])
