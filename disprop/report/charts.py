@@ -110,7 +110,7 @@ def _layout(marks: Sequence[Mark], width: float, notes: int) -> _Layout:
     names, texts = (max(len(value) for value in values) * LETTER + 0.18 for values in _columns(marks))
     axis = first + (len(marks) - 1) * step + 0.3
     height = axis + 0.62 + 0.24 * notes
-    left, right = (0.12, width - 0.12) if narrow else (names, width - texts)
+    left, right = (0.12, width - 0.2) if narrow else (names, width - texts)
     return _Layout(width, height, left, right, first, step, axis, narrow)
 
 

@@ -8,6 +8,7 @@ Sentences and charts: rates and ratios to 1 decimal place, percentages whole, or
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from itertools import groupby
 
 from disprop.measures.verdicts import BAND
@@ -84,8 +85,9 @@ def percent(share: float | None) -> str:
     """
     if share is None:
         return NOT_AVAILABLE
-    few = f"{share:.1%}"
-    return _off_the_ends(share, few if float(few[:-1]) < 10 else f"{share:.0%}", "over 99%")
+    exact = Decimal(share)
+    few = f"{exact:.1%}"
+    return _off_the_ends(share, few if float(few[:-1]) < 10 else f"{exact:.0%}", "over 99%")
 
 
 def percent_1(share: float | None) -> str:
@@ -94,7 +96,7 @@ def percent_1(share: float | None) -> str:
     >>> percent_1(0.2323), percent_1(0.0002), percent_1(1.0)
     ('23.2%', 'under 0.1%', '100%')
     """
-    return NOT_AVAILABLE if share is None else _off_the_ends(share, f"{share:.1%}", "over 99.9%")
+    return NOT_AVAILABLE if share is None else _off_the_ends(share, f"{Decimal(share):.1%}", "over 99.9%")
 
 
 def _off_the_ends(share: float, text: str, nearly_all: str) -> str:

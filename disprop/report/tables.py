@@ -296,9 +296,12 @@ def _csv(head: Sequence[str], rows: Any, synthetic: bool) -> str:
 
 
 def _csv_cell(value: Any) -> Any:
-    """The value in full; text that a spreadsheet would run as a formula is led by an apostrophe."""
+    """The value in full; text that a spreadsheet would run as a formula is led by an apostrophe.
+
+    A lone carriage return, which would break the line for some readers, becomes a space.
+    """
     if _null(value):
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        return (f"'{value}" if value.startswith(_FORMULA_STARTS) else value).replace("\r", " ")
     return repr(value) if isinstance(value, float) else value
