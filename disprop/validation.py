@@ -307,8 +307,8 @@ def page(coverages: Sequence[Coverage], verdicts: Sequence[Verdicts], recovered:
         "## Verdicts that are wrong",
         VERDICT_TEXT,
         _table(VERDICT_HEAD, [_verdict_row(found) for found in verdicts]),
-        f"Over all rows `higher` is said {np.mean(higher):.2%} of the time and `lower` {np.mean(lower):.2%}; the most in "
-        f"any row is {max(*higher, *lower):.2%}.",
+        f"Over all rows `higher` is said {np.mean(higher):.2%} of the time and `lower` {np.mean(lower):.2%}; "
+        f"the most in any row is {max(*higher, *lower):.2%}.",
         "## From records to figures",
         RECOVERY_TEXT,
         _table(("figure", "group", "runs", "held"), [_recovery_row(found) for found in recovered]),
