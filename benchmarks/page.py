@@ -24,8 +24,8 @@ def page(figures: dict[str, Any]) -> str:
         "# Benchmarks",
         "",
         "Made by `make bench`; every figure is generated. Times are the median of the rounds, in seconds, on a machine",
-        "that other work shares, so read the ratios, not the seconds. Each rival's answer is checked equal to ours before",
-        "its time counts; what each run does is in the docstring named in the last column.",
+        "that other work shares, so read the ratios, not the seconds. Each rival's answer is checked equal to ours",
+        "before its time counts; what each run does is in the docstring named in the last column.",
         "",
         f"Machine: {cpu.get('brand_raw', platform.machine())}, {cpu.get('count', '?')} cores; "
         f"Python {figures['machine_info']['python_version']}; "
