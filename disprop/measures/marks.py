@@ -1,0 +1,252 @@
+"""Marks that only the records show: midnight on two clocks, which clock a force wrote, rows that repeat.
+
+One pass over a source counts them by force-month; the functions below read the counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from disprop.codelists import force_code
+from disprop.intervals import proportion_interval
+from disprop.months import london_seconds, month_label
+from disprop.plan import as_source
+from disprop.results import join_flags, result_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+DAY, HOUR = 86_400, 3_600
+MIDNIGHT_SHARE = 0.05
+REPEATED_SHARE = 0.05
+CLOCK_ERROR = 0.01
+"""Chance at which one clock's midnights are told from the other's."""
+
+UTC_CLOCK = "UTC"
+LOCAL_AS_UTC = "local time written as UTC"
+CANNOT_TELL = "cannot be told"
+
+
+@dataclass
+class _Counts:
+    """Marks of one force-month."""
+
+    rows: int = 0
+    timed: int = 0
+    source: int = 0
+    london: int = 0
+    summer_source: int = 0
+    summer_london: int = 0
+    hashes: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def repeated(self) -> int:
+        """Rows that say exactly what an earlier row of the force-month says."""
+        return self.rows - len(np.unique(np.concatenate(self.hashes))) if self.hashes else 0
+
+
+@dataclass(frozen=True)
+class RecordMarks:
+    """Counts by force-month, in order: rows, rows with a time, midnights on each clock, rows that repeat."""
+
+    force: tuple[str, ...]
+    month: tuple[str, ...]
+    rows: np.ndarray
+    timed: np.ndarray
+    source: np.ndarray
+    london: np.ndarray
+    summer_source: np.ndarray
+    summer_london: np.ndarray
+    repeated: np.ndarray
+
+
+def record_marks(source: Any) -> RecordMarks:
+    """One pass over the records, counting what `midnight_shares`, `clock_conventions` and `repeated_shares` read.
+
+    A record without a time is counted among the rows and no further. Midnight is 00:00:00 exactly. Two rows repeat when
+    every column that the source has is the same; no public row has an id, so a repeat may still be two searches.
+
+    source: whatever `disprop.tally` takes: paths, a reader's source, a table.
+
+    >>> import disprop as dp
+    >>> marks = record_marks(dp.synthetic.make_records(months=["2019-06", "2019-07"]))
+    >>> marks.month, marks.rows.tolist(), marks.repeated.tolist()
+    (('2019-06', '2019-07'), [1545, 1729], [0, 0])
+    """
+    found: dict[tuple[str, int], _Counts] = {}
+    for batch in as_source(source).batches(None):
+        if batch.num_rows:
+            _add(found, batch)
+    keys = sorted(found)
+    names = ("rows", "timed", "source", "london", "summer_source", "summer_london", "repeated")
+    columns = (np.array([getattr(found[key], name) for key in keys], dtype=np.int64) for name in names)
+    return RecordMarks(tuple(force for force, _ in keys), tuple(month_label(month) for _, month in keys), *columns)
+
+
+def midnight_shares(marks: RecordMarks) -> pd.DataFrame:
+    """Share of records at exactly 00:00:00, by force-month, on the source's clock and on London's.
+
+    Where forces write minutes, about 1 in 1,440 is there by chance; over 5% is flagged: then times are dates, or were
+    filled in, and nothing that needs the hour (or, near midnight, the day) can be made of them. In winter the two clocks are one.
+    A force-month without times has no share.
+
+    Returns result rows, two a force-month, column `clock`: `source` (as published, UTC) and `London`. Wilson limits.
+
+    >>> import disprop as dp
+    >>> marks = record_marks(dp.synthetic.make_records(months=["2019-06"]))
+    >>> midnight_shares(marks)[["force", "month", "clock", "numerator", "denominator"]]
+                 force    month   clock  numerator  denominator
+    0  synthetic-shire  2019-06  source        4.0       1545.0
+    1  synthetic-shire  2019-06  London        4.0       1545.0
+    """
+    clocks = {"source": marks.source, "London": marks.london}
+    at = np.repeat(np.arange(len(marks.force)), len(clocks))
+    found = np.stack(list(clocks.values()), axis=1).reshape(-1) if len(at) else np.empty(0)
+    timed = marks.timed[at]
+    share = proportion_interval(events=found, trials=timed)
+    heaped = np.nan_to_num(np.atleast_1d(share.estimate)) > MIDNIGHT_SHARE
+    flags = [
+        "no times" if not n else ("midnight heaping: times are dates, or filled in" if h else "")
+        for n, h in zip(timed, heaped)
+    ]
+    return result_frame(
+        {
+            "force": [marks.force[i] for i in at],
+            "month": [marks.month[i] for i in at],
+            "clock": list(clocks) * len(marks.force),
+        },
+        {
+            "measure": "midnight_shares",
+            "numerator": found,
+            "denominator": timed,
+            **share._asdict(),
+            "confidence": 0.95,
+            "method": "wilson",
+            "unit": "share of records with a time",
+            "flag": flags,
+        },
+    )
+
+
+def clock_conventions(marks: RecordMarks) -> pd.DataFrame:
+    """Which clock each force's times are on, inferred from where its midnights heap in summer.
+
+    Public times say UTC. A force that heaps at midnight by London's clock wrote UTC; one that heaps at midnight as
+    published wrote local time and called it UTC: its summer hours are an hour off, which can move a search to another
+    day, month, or side of dusk. Winter tells nothing. A force with few summer midnights cannot be told.
+
+    Returns result rows, one a force: `numerator` midnights as published, `denominator` midnights on either clock, both
+    in summer; `flag` is "UTC", "local time written as UTC" or "cannot be told".
+
+    >>> import disprop as dp
+    >>> clock_conventions(record_marks(dp.synthetic.make_records(months=["2019-06"]))).flag.tolist()
+    ['cannot be told']
+    """
+    forces = list(dict.fromkeys(marks.force))
+    names = np.array(marks.force, dtype=object)
+    source, london = (
+        np.array([side[names == force].sum() for force in forces], dtype=np.int64)
+        for side in (marks.summer_source, marks.summer_london)
+    )
+    return result_frame(
+        {"force": forces},
+        {
+            "measure": "clock_conventions",
+            "numerator": source,
+            "denominator": source + london,
+            "unit": "midnights in summer",
+            "flag": clock_of(source_midnights=source, london_midnights=london).tolist(),
+        },
+    )
+
+
+def clock_of(*, source_midnights: ArrayLike, london_midnights: ArrayLike) -> np.ndarray:
+    """The clock that summer midnights speak for: more on one clock than halves would give once in 100 times.
+
+    >>> clock_of(source_midnights=[24, 3, 6], london_midnights=[0, 34, 0]).tolist()
+    ['local time written as UTC', 'UTC', 'cannot be told']
+    """
+    source, london = np.asarray(source_midnights, dtype=float), np.asarray(london_midnights, dtype=float)
+    share = proportion_interval(
+        events=source, trials=source + london, confidence=1 - CLOCK_ERROR, method="clopper_pearson"
+    )
+    low, high = np.nan_to_num(share.low), np.nan_to_num(share.high, nan=1.0)
+    return np.select([low > 0.5, high < 0.5], np.array([LOCAL_AS_UTC, UTC_CLOCK], dtype=object)[:, None], CANNOT_TELL)
+
+
+def repeated_shares(marks: RecordMarks) -> pd.DataFrame:
+    """Share of rows that repeat an earlier row of the force-month in every column; flagged over 5%.
+
+    Never a reason to drop them: public rows carry no id, and dropping repeats loses real searches. A sudden share says
+    that a file was put together twice.
+
+    Returns result rows, one a force-month: `numerator` repeats, `denominator` rows.
+
+    >>> import disprop as dp
+    >>> marks = record_marks(dp.synthetic.make_records(months=["2019-06"]))
+    >>> repeated_shares(marks)[["month", "numerator", "denominator", "estimate"]]
+         month  numerator  denominator  estimate
+    0  2019-06        0.0       1545.0       0.0
+    """
+    share = marks.repeated / np.maximum(marks.rows, 1)
+    return result_frame(
+        {"force": list(marks.force), "month": list(marks.month)},
+        {
+            "measure": "repeated_shares",
+            "numerator": marks.repeated,
+            "denominator": marks.rows,
+            "estimate": share,
+            "unit": "share of rows",
+            "flag": [join_flags("rows repeat: put together twice?" if many else "") for many in share > REPEATED_SHARE],
+        },
+    )
+
+
+def _add(found: dict[tuple[str, int], _Counts], batch: pa.RecordBatch) -> None:
+    """Count one batch into its force-months."""
+    frame = batch.to_pandas()
+    hashes = _hashes(frame)
+    forces = np.array([force_code(str(force)) for force in frame["force"].unique()], dtype=object)
+    force_at = frame["force"].map(dict(zip(frame["force"].unique(), range(len(forces))))).to_numpy()
+    marks = _midnights(batch)
+    for (at, month), rows in frame.groupby([force_at, frame["month"].to_numpy()]).indices.items():
+        counts = found.setdefault((forces[at], int(month)), _Counts())
+        counts.rows += len(rows)
+        counts.hashes.append(hashes[rows])
+        for name, mark in marks.items():
+            setattr(counts, name, getattr(counts, name) + int(mark[rows].sum()))
+
+
+def _hashes(frame: pd.DataFrame) -> np.ndarray:
+    import pandas as pd
+
+    columns = sorted(name for name in frame.columns if name not in ("force", "month"))
+    return np.asarray(pd.util.hash_pandas_object(frame[columns], index=False).to_numpy())
+
+
+def _midnights(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
+    """Which rows have a time, are at midnight on each clock, and are so in summer."""
+    if "event_time" not in batch.schema.names:
+        return {}
+    column = batch["event_time"]
+    timed = ~np.asarray(column.is_null())
+    seconds = column.fill_null(0).cast("int64").to_numpy(zero_copy_only=False)
+    london = london_seconds(np.maximum(seconds, _EARLIEST))
+    summer = london != np.maximum(seconds, _EARLIEST)
+    source_midnight, london_midnight = timed & (seconds % DAY == 0), timed & (london % DAY == 0)
+    return {
+        "timed": timed,
+        "source": source_midnight,
+        "london": london_midnight,
+        "summer_source": source_midnight & summer,
+        "summer_london": london_midnight & summer,
+    }
+
+
+_EARLIEST = 2 * 365 * DAY
+"""1972: from there on London's clock is known; rows without a time are put there and not counted."""
