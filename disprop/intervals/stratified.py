@@ -350,8 +350,9 @@ def _expected(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray) -> E
     left_out = n0 == 0
     with np.errstate(all="ignore"):
         w = np.where(left_out, 0.0, n1 / n0)
-        observed, expected, variance = (
-            np.asarray(v.sum(axis=-1)) for v in (np.where(left_out, 0.0, a), w * c, w * w * c)
+        v = w / w.max(axis=-1, keepdims=True)  # equal weights become 1, and the effective count the plain one
+        observed, expected, above, below = (
+            np.asarray(terms.sum(axis=-1)) for terms in (np.where(left_out, 0.0, a), w * c, v * c, v * v * c)
         )
-        effective = np.where(expected == 0, 0.0, expected**2 / variance)
+        effective = np.where(expected == 0, 0.0, above**2 / below)
     return Expected(observed, expected, effective)

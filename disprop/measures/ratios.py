@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from disprop.errors import UsageError
 from disprop.intervals import proportion_interval, rate_difference_interval, rate_ratio_interval
-from disprop.measures.exposed import Holes
+from disprop.measures.exposed import Holes, default_by
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up
 from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, point_against_band, verdict
 from disprop.results import text_where
-from disprop.tallies import Tally
+from disprop.tallies import AREA, Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,17 +68,31 @@ def rate_ratio(
     """
     pairs = pair_up(tally, population, of, reference, by, holes, perceived)
     phi = month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
+    found = ratio_frame(pairs, _bounds(pairs), phi, confidence)
+    if AREA not in tally.names or AREA in (default_by(tally) if by is None else by):
+        return found
+    from disprop.measures.decomposed import with_within_areas  # late: it stands on this module
+
+    return with_within_areas(found, tally, population, of, reference, by, confidence, holes, perceived)
+
+
+def ratio_frame(
+    pairs: Pairs, bounds: tuple[Pairs, Pairs], phi: np.ndarray, confidence: float, *, measure: str = "rate_ratio"
+) -> pd.DataFrame:
+    """Result rows of ratios, one a comparison: limits, verdict, and both again at the `bounds`.
+
+    bounds: the comparisons with every unknown record given to the reference, and to the group. phi: their dispersion.
+    """
     computable = pairs.reason == ""
-    low, high, method = _limits(pairs, pairs.a, pairs.c, phi, confidence)
-    estimate = _ratio(pairs, pairs.a, pairs.c)
-    words = _verdict(pairs, pairs.a, pairs.c, low, high, computable)
-    toward_reference, toward_group = _bounds(pairs)
-    shaky = [_verdict_of(pairs, *at, phi, confidence, computable) != words for at in (toward_reference, toward_group)]
-    bounds = [np.where(computable, _ratio(pairs, *at), np.nan) for at in (toward_reference, toward_group)]
+    low, high, method = _limits(pairs, phi, confidence)
+    estimate = _ratio(pairs)
+    words = _verdict(pairs, low, high, computable)
+    shaky = [_verdict(at, *_limits(at, phi, confidence)[:2], computable) != words for at in bounds]
+    bound_low, bound_high = (np.where(computable, _ratio(at), np.nan) for at in bounds)
     return pair_frame(
         pairs,
         {
-            "measure": "rate_ratio",
+            "measure": measure,
             "estimate": np.where(computable, estimate, np.nan),
             "low": np.where(computable, low, np.nan),
             "high": np.where(computable, high, np.nan),
@@ -87,8 +102,8 @@ def rate_ratio(
             "verdict": words,
             "verdict_holds": text_where(computable, np.where(shaky[0] | shaky[1], DEPENDS, HOLDS)),
             "point_against_band": point_against_band(np.where(computable, estimate, np.nan)),
-            "bound_low": bounds[0],
-            "bound_high": bounds[1],
+            "bound_low": bound_low,
+            "bound_high": bound_high,
         },
     )
 
@@ -145,10 +160,10 @@ def excess_searches(
             "low": difference.low * n1,
             "high": difference.high * n1,
             "confidence": confidence,
-            "method": _method("score", phi),
+            "method": dispersed_name("score", phi),
             "unit": tally.unit,
-            "bound_low": toward_reference[0] - n1 * toward_reference[1] / n0,
-            "bound_high": toward_group[0] - n1 * toward_group[1] / n0,
+            "bound_low": toward_reference.a - n1 * toward_reference.c / n0,
+            "bound_high": toward_group.a - n1 * toward_group.c / n0,
         },
     )
 
@@ -173,21 +188,19 @@ def month_dispersion(group: np.ndarray, reference: np.ndarray, used: np.ndarray)
     return np.where(k >= MONTHS_FOR_DISPERSION, np.maximum(phi, 1.0), 1.0)
 
 
-def _ratio(pairs: Pairs, a: np.ndarray, c: np.ndarray) -> np.ndarray:
+def _ratio(pairs: Pairs) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (a / pairs.n1) / (c / pairs.n0)
-    return np.where(c > 0, ratio, np.nan)
+        ratio = (pairs.a / pairs.n1) / (pairs.c / pairs.n0)
+    return np.where(pairs.c > 0, ratio, np.nan)
 
 
-def _limits(
-    pairs: Pairs, a: np.ndarray, c: np.ndarray, phi: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _limits(pairs: Pairs, phi: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if pairs.reference == EVERYONE:
-        return _limits_of_share(pairs, a, c, phi, confidence)
+        return _limits_of_share(pairs, phi, confidence)
     return widest_limits(
-        events=a,
+        events=pairs.a,
         exposure=pairs.n1,
-        reference_events=c,
+        reference_events=pairs.c,
         reference_exposure=pairs.n0,
         dispersion=phi,
         confidence=confidence,
@@ -228,7 +241,7 @@ def widest_limits(
     return (
         np.where(wider, spread.low, low),
         np.where(wider, spread.high, high),
-        np.where(wider, _method("score", dispersion), method),
+        np.where(wider, dispersed_name("score", dispersion), method),
     )
 
 
@@ -243,17 +256,15 @@ def _poisson(counts: dict[str, Any], sides: dict[str, Any], confidence: float) -
     return low, high
 
 
-def _limits_of_share(
-    pairs: Pairs, a: np.ndarray, c: np.ndarray, phi: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _limits_of_share(pairs: Pairs, phi: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Reference `everyone`: Wilson's limits of a / all, times N / n1."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = pairs.n0 / pairs.n1
-    share = proportion_interval(events=a / phi, trials=c / phi, confidence=confidence)
-    return share.low * scale, share.high * scale, _method("wilson", phi)
+    share = proportion_interval(events=pairs.a / phi, trials=pairs.c / phi, confidence=confidence)
+    return share.low * scale, share.high * scale, dispersed_name("wilson", phi)
 
 
-def _method(name: str, phi: np.ndarray) -> np.ndarray:
+def dispersed_name(name: str, phi: np.ndarray) -> np.ndarray:
     return np.array([name if p == 1 else f"{name}, month dispersion {p:.2f}" for p in phi], dtype=object)
 
 
@@ -263,22 +274,22 @@ def _width(low: np.ndarray, high: np.ndarray) -> np.ndarray:
         return np.where(low > 0, high / low, high * 1e12)
 
 
-def _bounds(pairs: Pairs) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Counts (group, reference) with every unknown record on the reference's side, then on the group's."""
+def _bounds(pairs: Pairs) -> tuple[Pairs, Pairs]:
+    """The comparisons with every unknown record on the reference's side, then on the group's."""
     inside = pairs.unknown if pairs.reference == EVERYONE else 0
-    return (pairs.a, pairs.c + pairs.unknown), (pairs.a + pairs.unknown, pairs.c + inside)
+    return (
+        replace(pairs, c=pairs.c + pairs.unknown),
+        replace(pairs, a=pairs.a + pairs.unknown, c=pairs.c + inside),
+    )
 
 
-def _verdict(
-    pairs: Pairs, a: np.ndarray, c: np.ndarray, low: np.ndarray, high: np.ndarray, computable: np.ndarray
-) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        expected = np.nan_to_num(pairs.n1 * c / pairs.n0)
-    return verdict(low=low, high=high, count=a, reference_count=c, expected=expected, computable=computable, band=BAND)
-
-
-def _verdict_of(
-    pairs: Pairs, a: np.ndarray, c: np.ndarray, phi: np.ndarray, confidence: float, computable: np.ndarray
-) -> np.ndarray:
-    low, high, _ = _limits(pairs, a, c, phi, confidence)
-    return _verdict(pairs, a, c, low, high, computable)
+def _verdict(pairs: Pairs, low: np.ndarray, high: np.ndarray, computable: np.ndarray) -> np.ndarray:
+    return verdict(
+        low=low,
+        high=high,
+        count=pairs.a,
+        reference_count=pairs.c,
+        expected=np.nan_to_num(pairs.expected),
+        computable=computable,
+        band=BAND,
+    )
