@@ -9,9 +9,9 @@ the large one happens to show no failure, v is far too small: simulated coverage
 20% in such designs, and stays near or above nominal with the cap (docs/audit.md). The even size is also the
 size used where v says nothing, at p = 0 and p = 1. It is infinite, so zero width, only when every record was drawn.
 
-Sources: Korn and Graubard (1998), Survey Methodology 24(2), who cap n_eff at n for the same reason; Dean and
-Pagano (2015), Journal of Survey Statistics and Methodology 3(4); Wilson (1927), Journal of the American Statistical
-Association 22(158).
+Sources: Wilson (1927), Journal of the American Statistical Association 22(158); Korn and Graubard (1998), Survey
+Methodology 24(2); Dean and Pagano (2015), Journal of Survey Statistics and Methodology 3(4); Parker and others
+(2017), Vital and Health Statistics 2(175), who cap n_eff at n.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def grounds_hash(*, salt: bytes, record_id: str, grounds: str) -> str:
 
 def as_text_table(records: Any, names: Sequence[str] | None) -> Any:
     """The named columns of a CSV path, a DataFrame or an Arrow table, all as NFC text; all columns when None."""
-    table = _as_arrow(records)
+    table = _as_arrow(records, names)
     names = list(dict.fromkeys(table.column_names if names is None else names))
     return pa.table({name: _text(_one_column(table, name), name) for name in names})
 
@@ -151,11 +151,11 @@ def _wanted(columns: FrameColumns) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def _as_arrow(records: Any) -> Any:
+def _as_arrow(records: Any, names: Sequence[str] | None) -> Any:
     if isinstance(records, pa.Table):
         return records
     if isinstance(records, (str, Path, pa.BufferReader)):
-        return _read_csv(records)
+        return _read_csv(records, names)
     if hasattr(records, "to_csv"):  # a pandas DataFrame, without importing pandas
         return _from_pandas(records)
     raise UsageError(
@@ -170,7 +170,8 @@ def _from_pandas(records: Any) -> Any:
         raise InputRefused(f"a column holds values of several kinds ({why}): give it as text") from why
 
 
-def _read_csv(source: str | Path | pa.BufferReader) -> Any:
+def _read_csv(source: str | Path | pa.BufferReader, wanted: Sequence[str] | None) -> Any:
+    """All columns as text; the wanted ones only, where each of them is there once."""
     from pyarrow import csv
 
     parse = csv.ParseOptions(newlines_in_values=True)
@@ -180,7 +181,11 @@ def _read_csv(source: str | Path | pa.BufferReader) -> Any:
             names = first.schema.names
         if isinstance(source, pa.BufferReader):
             source.seek(0)
-        convert = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False)
+        convert = csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()),
+            strings_can_be_null=False,
+            include_columns=list(wanted) if wanted and all(names.count(name) == 1 for name in wanted) else None,
+        )
         return csv.read_csv(source, read_options=blocks, parse_options=parse, convert_options=convert)
     except (pa.ArrowInvalid, FileNotFoundError) as why:
         raise InputRefused(f"{_named(source)} cannot be read as a UTF-8 CSV file: {why}") from why

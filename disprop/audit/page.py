@@ -162,7 +162,7 @@ def _coefficient(found: Any) -> dict[str, str]:
         "name": found.coefficient,
         "estimate": f"{found.estimate:.2f}" if found.estimate == found.estimate else "not available",
         "limits": f"{found.low:.2f} to {found.high:.2f}" if given else "not available",
-        "items": words.count(found.items),
+        "records": words.count(found.items),
     }
 
 

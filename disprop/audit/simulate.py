@@ -1,21 +1,27 @@
 """Many audits of records whose truth is known: how often do the limits hold it?
 
 Only counts matter: in each stratum a sample without replacement gives, for each group, how many records met the
-standard and how many did not (a multivariate hypergeometric draw). The estimate and its limits are then the
-formulas of `survey` and `effective`, on counts, for all audits at once.
+standard and how many did not (a multivariate hypergeometric draw). Draws and Wilson limits are compiled and run on all
+cores (`kernels.audits`); `estimate_counts` and `limits_of` say the same in numpy, for every other method. A result
+depends on the seed alone, and a longer run begins with the audits of a shorter one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import gammaln, xlogy
 
 from disprop.audit.effective import size_of_equal_precision
+from disprop.audit.sizes import check_open, normal_quantile
 from disprop.errors import UsageError
 from disprop.intervals import proportion_interval
+from disprop.kernels import audits as kernel
+from disprop.kernels._jit import cores
 
 Array = np.ndarray
 
@@ -49,22 +55,100 @@ class Coverage(NamedTuple):
 
 
 def draw_audits(strata: Sequence[TrueStratum], *, audits: int, seed: int, target: str = "these_records") -> Array:
-    """Counts by audit, stratum, group and (met, not met): int64, shape (audits, strata, groups, 2).
+    """Counts by audit, stratum and cell: int64, shape (audits, strata, 2 x groups).
 
-    "these_records" draws without replacement from the records there are; "process" draws from the endless run
-    of which they are one part, with the same shares.
+    Cells are group by group: records that meet the standard, records that do not. "these_records" draws without
+    replacement from the records there are; "process" draws from the endless run of which they are one part, with
+    the same shares.
+
+    Raises: UsageError for an unknown target.
     """
-    rng = np.random.default_rng(seed)
-    drawn = [_draw_one(rng, stratum, audits, target) for stratum in strata]
-    return np.stack(drawn, axis=1).reshape(audits, len(strata), -1, 2)
+    if target not in ("these_records", "process"):
+        raise UsageError(f"target came as {target!r}; the choices are these_records, process")
+    links = [_links(stratum, target) for stratum in strata]
+    lengths = [chances.size for chances, _ in links]
+    start = np.array([starts for _, starts in links]) + np.cumsum([0, *lengths[:-1]])[:, None]
+    chances = np.concatenate([chances for chances, _ in links])
+    sample = np.array([stratum.sample for stratum in strata])
+    counts = np.zeros((audits, len(strata), 2 * len(strata[0].records)), np.int64)
+    _in_chunks(audits, lambda part: kernel.draw(np.uint64(seed), part.start, sample, start, chances, counts[part]))
+    return counts
 
 
-def _draw_one(rng: np.random.Generator, stratum: TrueStratum, audits: int, target: str) -> Array:
-    records, met = np.array(stratum.records), np.array(stratum.met)
-    cells = np.column_stack([met, records - met]).ravel()
-    if target == "process":
-        return rng.multinomial(stratum.sample, cells / cells.sum(), size=audits)
-    return rng.multivariate_hypergeometric(cells, stratum.sample, size=audits, method="marginals")
+def _links(stratum: TrueStratum, target: str) -> tuple[Array, Array]:
+    """Cumulative chances of each link of a stratum's chain, end to end, and where row 0 of each link would start.
+
+    A row is for a number still to draw, and has sample + 1 entries; the first link needs only the whole sample's.
+    """
+    cells = np.column_stack([stratum.met, np.subtract(stratum.records, stratum.met)]).ravel()
+    width = stratum.sample + 1
+    tables, starts, at = [], [], 0
+    for cell in range(len(cells) - 1):
+        left = np.arange(stratum.sample if cell == 0 else 0, width)
+        tables.append(_cumulative(int(cells[cell]), int(cells[cell:].sum()), left, width, target).ravel())
+        starts.append(at - int(left[0]) * width)
+        at += tables[-1].size
+    return np.concatenate(tables), np.array(starts)
+
+
+def _cumulative(cell: int, records: int, left: Array, width: int, target: str) -> Array:
+    """P(at most x of `left` records drawn are of the cell), x along the row; 1 from the largest x on."""
+    x, n = np.arange(width)[None, :], left[:, None]
+    rest = records - cell
+    if target == "these_records":
+        possible = (x <= cell) & (x <= n) & (n - x <= rest) & (n <= records)
+        kept = [np.where(possible, value, 0) for value in (x, n, n - x)]
+        logs = _choose(cell, kept[0]) + _choose(rest, kept[2]) - _choose(records, kept[1])
+    else:
+        possible = (x <= n) & (records > 0)
+        kept = [np.where(possible, value, 0) for value in (x, n)]
+        share = cell / max(records, 1)
+        logs = _choose(kept[1], kept[0]) + xlogy(kept[0], share) + xlogy(kept[1] - kept[0], 1 - share)
+    total = np.cumsum(np.where(possible, np.exp(logs), 0.0), axis=1)
+    top = np.minimum(cell, n) if target == "these_records" else n
+    return np.where(x >= top, 1.0, total)
+
+
+def _choose(n: Array | int, k: Array) -> Array:
+    whole = np.asarray(n, float)
+    return gammaln(whole + 1) - gammaln(k + 1.0) - gammaln(whole - k + 1)
+
+
+def _in_chunks(audits: int, work: Callable[[slice], None]) -> None:
+    """The work on slices of the audits, on all cores; each slice writes its own rows only."""
+    size = max(1, -(-audits // (4 * cores())))
+    parts = [slice(begin, min(begin + size, audits)) for begin in range(0, audits, size)]
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(work, parts))
+
+
+def wilson_limits(
+    strata: Sequence[TrueStratum],
+    counts: Array,
+    *,
+    group: int | None,
+    target: str,
+    confidence: float = 0.95,
+    capped: bool = True,
+) -> tuple[Array, Array]:
+    """Wilson limits on the effective sizes, one pair per audit, compiled; nan where the group is empty."""
+    check_open(confidence=confidence)
+    sample, weight, kept = _weights(strata, target)
+    low, high = np.empty(len(counts)), np.empty(len(counts))
+    squared, chosen = normal_quantile(confidence) ** 2, -1 if group is None else group
+
+    def work(part: slice) -> None:
+        kernel.wilson(counts[part], chosen, sample, weight, kept, squared, int(capped), low[part], high[part])
+
+    _in_chunks(len(counts), work)
+    return low, high
+
+
+def _weights(strata: Sequence[TrueStratum], target: str) -> tuple[Array, Array, Array]:
+    """Records drawn, weight of each, and 1 - f (1 for the process), by stratum."""
+    sample = np.array([stratum.sample for stratum in strata], float)
+    total = np.array([stratum.total for stratum in strata], float)
+    return sample, total / sample, 1 - sample / total if target == "these_records" else np.ones(len(strata))
 
 
 class CountEstimate(NamedTuple):
@@ -78,12 +162,10 @@ class CountEstimate(NamedTuple):
 
 def estimate_counts(strata: Sequence[TrueStratum], counts: Array, group: int | None, target: str) -> CountEstimate:
     """`survey.domain_mean` and `effective.even_size` on counts instead of records; NaN for an empty group."""
-    sample = np.array([stratum.sample for stratum in strata], float)
-    total = np.array([stratum.total for stratum in strata], float)
-    kept = 1 - sample / total if target == "these_records" else np.ones(len(strata))
-    weight = total / sample
-    chosen = counts if group is None else counts[:, :, group : group + 1]
-    met, unmet = (chosen[..., side].sum(axis=2).astype(float) for side in (0, 1))
+    sample, weight, kept = _weights(strata, target)
+    cells = slice(None) if group is None else slice(2 * group, 2 * group + 2)
+    chosen = counts[:, :, cells].astype(float)
+    met, unmet = chosen[..., 0::2].sum(axis=2), chosen[..., 1::2].sum(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = (met + unmet) @ weight
         share = met @ weight / size
@@ -118,13 +200,14 @@ def coverage(
     >>> 0.93 < found.covered < 0.97
     True
     """
-    if target not in ("these_records", "process"):
-        raise UsageError(f"target came as {target!r}; the choices are these_records, process")
     counts = draw_audits(strata, audits=audits, seed=seed, target=target)
-    found = estimate_counts(strata, counts, group, target)
-    given = found.records > 0
-    kept = CountEstimate(*(column[given] for column in found))
-    low, high = limits_of(kept, method=method, confidence=confidence, capped=capped)
+    if method == "wilson":
+        low, high = wilson_limits(strata, counts, group=group, target=target, confidence=confidence, capped=capped)
+    else:
+        found = estimate_counts(strata, counts, group, target)
+        low, high = limits_of(found, method=method, confidence=confidence, capped=capped)
+    given = ~np.isnan(low)
+    low, high = low[given], high[given]
     truth = _truth(strata, group)
     below, above = high < truth - 1e-12, low > truth + 1e-12
     return Coverage(
@@ -147,10 +230,10 @@ def limits_of(found: CountEstimate, *, method: str, confidence: float, capped: b
     with np.errstate(divide="ignore", invalid="ignore"):
         precise = size_of_equal_precision(found.share, found.variance, found.records)
         size = np.where(flat, found.even_size, np.minimum(precise, found.even_size) if capped else precise)
-    whole = np.isinf(size)
-    size = np.where(whole, 1.0, size)
+    fixed = ~np.isfinite(size)  # every record drawn, or none of the group
+    size = np.where(fixed, 1.0, size)
     limits = proportion_interval(events=found.share * size, trials=size, confidence=confidence, method=method)
-    return np.where(whole, found.share, limits.low), np.where(whole, found.share, limits.high)
+    return np.where(fixed, found.share, limits.low), np.where(fixed, found.share, limits.high)
 
 
 def _truth(strata: Sequence[TrueStratum], group: int | None) -> float:

@@ -48,7 +48,7 @@ def sample_size(*, half_width: float, records: int | None = None, share: float =
 def sample_size_to_compare(share: float, other: float, *, power: float = TARGET_POWER, confidence: float = 0.95) -> int:
     """Records needed in each of two groups to tell two shares apart with the power given (two-sided test).
 
-    The pooled normal formula (Fleiss, Levin and Paik 2003, section 4.2, without continuity correction).
+    The pooled normal formula (Fleiss, Levin and Paik 2003, chapter 4, without continuity correction).
 
     >>> sample_size_to_compare(0.229, 0.200)
     3144

@@ -222,7 +222,7 @@ def _about_main(row: Row) -> Iterator[str]:
 def _about_groups(groups: Sequence[Row]) -> Iterator[str]:
     few = [row["group"] for row in groups if row["verdict"] in (TOO_FEW, NOT_COMPUTABLE)]
     if few:
-        yield f"Nothing can be said yet about {', '.join(few)}: will more of these records be drawn next time?"
+        yield f"Too few to compare: {', '.join(few)}. Will more of these records be drawn next time?"
     for row in groups:
         if row["verdict"] in (HIGHER, LOWER):
             yield f"What explains the difference between {row['group']} and {row['reference']}?"

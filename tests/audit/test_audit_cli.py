@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import re
 import shlex
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 from filling import fill
 
+from disprop.audit.commands import METHODS
+from disprop.audit.estimation import ALL_METHODS
 from disprop.audit.planning import read_plan
 from disprop.cli import cli
 from disprop.errors import DispropError, Refused, UsageError
@@ -153,11 +156,41 @@ def test_problems_in_a_sheet_give_code_4_and_keep_what_was_written(place):
 
 
 def test_several_months_are_pooled(place):
+    """The same records as a second month: each month a part of the ledger, their estimate in between."""
     walk(until="read")
+    steps = {arguments[1]: arguments for arguments in reversed(documented())}
+
+    def april(name, **changes):
+        text = (
+            " ".join(map(shlex.quote, steps[name]))
+            .replace("2024-03", "2024-04")
+            .replace("plan.json", "plan-april.json")
+        )
+        for old, new in changes.values():
+            text = text.replace(old, new)
+        return shlex.split(text)
+
+    run(*april("plan"))
+    run(*april("commit", salt=("salt.txt", "salt-april.txt")))
+    run("audit", "draw", "ledger", "--beacon-value", "3-7-12-28-44-57")
+    run("audit", "sheet", "ledger", "--reviewer", "A", "--out", "april.csv")
+    fill(Path("april.csv"), Path("april-filled.csv"), lambda row: {"grounds_reasonable": "yes"})
+    run("audit", "read", "ledger", "april-filled.csv", "--out", "april-reviews.csv")
+    both = ["reviews.csv", "april-reviews.csv", "--number", 1, "--number", 2]
+    shares = []
+    for files in (both[:1] + ["--number", 1], both, ["april-reviews.csv"]):
+        _, output = run("audit", "estimate", "ledger", *files, "--domains", "unit")
+        shares.append(float(next(csv.DictReader(io.StringIO(output)))["estimate"]))
+    assert shares[0] < shares[1] < shares[2] == 1
+    assert shares[1] == pytest.approx((shares[0] + 1) / 2, rel=1e-6)
     with pytest.raises(UsageError, match="--number once for each"):
         run("audit", "estimate", "ledger", "reviews.csv", "reviews.csv")
     with pytest.raises(Refused, match="give each period once"):
         run("audit", "estimate", "ledger", "reviews.csv", "reviews.csv", "--number", 1, "--number", 1)
+
+
+def test_the_methods_offered_are_those_there_are():
+    assert METHODS == ALL_METHODS
 
 
 def test_estimates_on_the_screen_and_by_other_rules(place):

@@ -1,16 +1,28 @@
 """Designs with known truth: the limits hold it as often as they say, oversampled strata and domains included."""
 
 import re
+from collections import Counter
+from itertools import product
+from math import comb, factorial, prod
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import chi2
 
 from disprop.audit.comparison import compare
 from disprop.audit.estimation import estimate
 from disprop.audit.sample import sample_from_table
-from disprop.audit.simulate import DESIGNS, TrueStratum, coverage, draw_audits, estimate_counts, limits_of
+from disprop.audit.simulate import (
+    DESIGNS,
+    TrueStratum,
+    coverage,
+    draw_audits,
+    estimate_counts,
+    limits_of,
+    wilson_limits,
+)
 from disprop.errors import UsageError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
@@ -72,17 +84,19 @@ def test_the_page_shows_what_the_simulation_gives():
 @pytest.mark.parametrize("group", [None, 0, 1])
 def test_the_formulas_on_counts_are_those_on_records(group, target):
     strata = (TrueStratum(6, (20, 9), (14, 5)), TrueStratum(5, (5, 0), (4, 0)), TrueStratum(1, (3, 4), (1, 2)))
-    counts = draw_audits(strata, audits=40, seed=1)
+    counts = draw_audits(strata, audits=16, seed=1)
     found = estimate_counts(strata, counts, group, target)
     low, high = limits_of(found, method="wilson", confidence=0.95)
+    compiled = wilson_limits(strata, counts, group=group, target=target)
+    np.testing.assert_allclose(compiled, (low, high), rtol=1e-12, atol=1e-12)
     sizes = {str(at): stratum.total for at, stratum in enumerate(strata)}
-    for audit in range(40):
+    for audit in range(16):
         rows = [
             (str(at), str(which), met)
             for at in range(3)
             for which in range(2)
             for side, met in ((0, "yes"), (1, "no"))
-            for _ in range(counts[audit, at, which, side])
+            for _ in range(counts[audit, at, 2 * which + side])
         ]
         table = pa.table(dict(zip(("stratum", "group", "met"), map(list, zip(*rows)))))
         sample = sample_from_table(table, met="met", strata=["stratum"], records=sizes, domains=["group"])
@@ -98,10 +112,43 @@ def test_the_formulas_on_counts_are_those_on_records(group, target):
 def test_simulated_draws_are_without_replacement():
     strata = [TrueStratum(5, (3, 4), (2, 1))]
     counts = draw_audits(strata, audits=500, seed=2)
-    assert (counts.sum(axis=(1, 2, 3)) == 5).all()
-    assert (counts <= np.array([[[2, 1], [1, 3]]])).all()
+    assert (counts.sum(axis=(1, 2)) == 5).all()
+    assert (counts <= np.array([[[2, 1, 1, 3]]])).all()
     with pytest.raises(UsageError, match="these_records, process"):
         coverage(strata, audits=10, seed=1, target="all")
+
+
+@pytest.mark.parametrize("target", ["these_records", "process"])
+def test_simulated_draws_follow_the_exact_chances(target):
+    """Every possible draw of a small stratum, against products of binomial coefficients or the multinomial law."""
+    stratum = TrueStratum(4, (5, 4), (3, 1))
+    cells, audits = (3, 2, 1, 3), 40_000
+    counts = draw_audits([stratum], audits=audits, seed=3, target=target)[:, 0]
+    found = Counter(map(tuple, counts.tolist()))
+    statistic = 0.0
+    possible = [each for each in product(range(5), repeat=4) if sum(each) == 4]
+    for each in possible:
+        if target == "these_records":
+            chance = prod(comb(cell, x) for cell, x in zip(cells, each)) / comb(9, 4)
+        else:
+            chance = factorial(4) * prod((cell / 9) ** x / factorial(x) for cell, x in zip(cells, each))
+        if chance == 0:
+            assert found[each] == 0
+            continue
+        statistic += (found[each] - audits * chance) ** 2 / (audits * chance)
+    assert 0.001 < chi2.sf(statistic, len(found) - 1) < 0.999
+
+
+def test_strata_are_drawn_independently():
+    counts = draw_audits([TrueStratum(10, (40,), (20,)), TrueStratum(10, (40,), (20,))], audits=20_000, seed=4)
+    assert abs(np.corrcoef(counts[:, 0, 0], counts[:, 1, 0])[0, 1]) < 0.02
+
+
+def test_a_longer_run_begins_with_a_shorter_one():
+    strata = DESIGNS["small domain across strata"][0]
+    long, short = (draw_audits(strata, audits=audits, seed=5) for audits in (1001, 37))
+    np.testing.assert_array_equal(long[:37], short)
+    assert (draw_audits(strata, audits=37, seed=6) != short).any()
 
 
 def test_limits_of_a_difference_hold_the_truth():
