@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop.audit.effective import ShareInterval, share_interval
-from disprop.audit.estimation import check_arguments, reviewed_part, rows_frame
+from disprop.audit.estimation import Rule, check_arguments, reviewed_part, rows_frame
 from disprop.audit.sample import MET, NOT_MET, Sample
 from disprop.audit.sizes import smallest_difference
 from disprop.audit.survey import Design, Estimate, covariance, domain_mean, mean_scores
@@ -63,46 +63,37 @@ def compare(
     >>> compare(reviewed, domain="group", reference="white")["verdict"].tolist()
     ['too few to say']
     """
-    target = check_arguments(sample, [domain], method, confidence, target)
+    rule = check_arguments(sample, [domain], method, confidence, target).design_based
     groups = sorted(set(sample.domains[domain]))
     if reference is not None and reference not in groups:
         raise UsageError(f"{domain!r} has no group {reference!r}; it has {', '.join(map(repr, groups))}")
-    rows = [
-        _difference_row(sample, domain, group, reference, method, confidence, target, matters)
-        for group in groups
-        if group != reference
-    ]
-    return rows_frame(rows, EXTRA)
+    compared = [group for group in groups if group != reference]
+    return rows_frame([_row(sample, domain, group, reference, rule, matters) for group in compared], EXTRA)
 
 
-def _difference_row(
-    sample: Sample,
-    domain: str,
-    group: str,
-    reference: str | None,
-    method: str,
-    confidence: float,
-    target: str,
-    matters: float,
-) -> dict[str, Any]:
-    method = "wilson" if method in ("hmicfrs", "hypergeometric") else method
-    values = sample.domains[domain]
+def _row(sample: Sample, domain: str, group: str, reference: str | None, rule: Rule, matters: float) -> dict[str, Any]:
+    values, unknown = sample.domains[domain], np.isnan(sample.met) & sample.in_scope
     one, two = values == group, (values != group) if reference is None else (values == reference)
-    unknown = np.isnan(sample.met) & sample.in_scope
-    head = {"measure": sample.measure, "domain": domain, "group": group, "reference": reference or EVERYONE_ELSE}
-    tail = {"confidence": confidence, "method": method, "target": target, "unit": "difference in shares"}
-    figures = _difference(sample, one, two, method, confidence, target)
-    extremes = [
-        _difference(_filled(sample, one if low else two), one, two, method, confidence, target) for low in (True, False)
-    ]
+    figures = _difference(sample, one, two, rule)
+    worst, best = (_difference(_filled(sample, against), one, two, rule) for against in (one, two))
     found = _verdict(figures, matters)
-    same = all(_verdict(extreme, matters) == found for extreme in extremes)
-    bounds = {
-        "n_unknown": int((unknown & (one | two)).sum()),
-        "bound_low": extremes[0]["estimate"],
-        "bound_high": extremes[1]["estimate"],
-    }
-    return head | figures | tail | bounds | {"verdict": found, "verdict_holds": HOLDS if same else DEPENDS}
+    holds = all(_verdict(extreme, matters) == found for extreme in (worst, best))
+    return (
+        {
+            "measure": sample.measure,
+            "domain": domain,
+            "group": group,
+            "reference": reference or EVERYONE_ELSE,
+            "unit": "difference in shares",
+            "n_unknown": int((unknown & (one | two)).sum()),
+            "bound_low": worst["estimate"],
+            "bound_high": best["estimate"],
+            "verdict": found,
+            "verdict_holds": HOLDS if holds else DEPENDS,
+        }
+        | figures
+        | rule._asdict()
+    )
 
 
 def _filled(sample: Sample, against: Array) -> Sample:
@@ -110,18 +101,19 @@ def _filled(sample: Sample, against: Array) -> Sample:
     return replace(sample, met=np.where(np.isnan(sample.met), np.where(against, NOT_MET, MET), sample.met))
 
 
-def _difference(sample: Sample, one: Array, two: Array, method: str, confidence: float, target: str) -> dict[str, Any]:
+def _difference(sample: Sample, one: Array, two: Array, rule: Rule) -> dict[str, Any]:
     known = ~np.isnan(sample.met)
     parts = [(side & sample.in_scope)[known] for side in (one, two)]
     counts = {"denominator": int(parts[0].sum()), "reference_denominator": int(parts[1].sum())}
     if not all(counts.values()):
         blank = ("share", "reference_share", "estimate", "low", "high", "smallest_difference")
         return counts | dict.fromkeys(blank, math.nan)
-    reviewed, plan = reviewed_part(sample, target)
+    reviewed, plan = reviewed_part(sample, rule.target)
     met = reviewed.met
     shares = [domain_mean(plan, met, part) for part in parts]
     limits = [
-        share_interval(plan, share, part, method=method, confidence=confidence) for share, part in zip(shares, parts)
+        share_interval(plan, share, part, method=rule.method, confidence=rule.confidence)
+        for share, part in zip(shares, parts)
     ]
     low, high = combine_limits(shares, limits, _correlation(plan, met, parts[0], parts[1]))
     sizes = [max(limit.effective_size, 1.0) for limit in limits]
@@ -132,7 +124,7 @@ def _difference(sample: Sample, one: Array, two: Array, method: str, confidence:
         "estimate": shares[0].value - shares[1].value,
         "low": low,
         "high": high,
-        "smallest_difference": _noticeable(shares[1].value, sizes, confidence),
+        "smallest_difference": _noticeable(shares[1].value, sizes, rule.confidence),
     }
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -54,13 +54,17 @@ EXTRA = (
 )
 
 
-@dataclass(frozen=True)
-class _Reviewed:
-    """The part of a sample with known answers, as a design; and which strata have none."""
+class Rule(NamedTuple):
+    """How a figure is made: method of the limits, confidence, and what they are about."""
 
-    sample: Sample
-    design: Design
-    missing: tuple[str, ...]
+    method: str
+    confidence: float
+    target: str
+
+    @property
+    def design_based(self) -> Rule:
+        """The same, with the default method in place of those that are for plain counts only."""
+        return self._replace(method="wilson") if self.method in ("hmicfrs", "hypergeometric") else self
 
 
 def estimate(
@@ -103,11 +107,8 @@ def estimate(
     86.6% +/- 6.8
     """
     names = list(sample.domains) if domains is None else list(domains)
-    target = check_arguments(sample, names, method, confidence, target)
-    rows = [
-        _row(sample, domain, group, inside, method, confidence, target)
-        for domain, group, inside in _groups(sample, names)
-    ]
+    rule = check_arguments(sample, names, method, confidence, target)
+    rows = [_row(sample, domain, group, inside, rule) for domain, group, inside in _groups(sample, names)]
     return rows_frame(rows, EXTRA)
 
 
@@ -121,7 +122,8 @@ def rows_frame(rows: list[dict[str, Any]], extra: Sequence[str]) -> pd.DataFrame
     return frame
 
 
-def check_arguments(sample: Sample, domains: Sequence[str], method: str, confidence: float, target: str | None) -> str:
+def check_arguments(sample: Sample, domains: Sequence[str], method: str, confidence: float, target: str | None) -> Rule:
+    """The rule, its target filled in. Raises UsageError or Refused, naming what does not go together."""
     check_open(confidence=confidence)
     if method not in ALL_METHODS:
         raise UsageError(f"method came as {method!r}; the choices are {', '.join(ALL_METHODS)}")
@@ -138,25 +140,11 @@ def check_arguments(sample: Sample, domains: Sequence[str], method: str, confide
         )
     if target == "these_records" and sample.cluster is not None:
         raise Refused("single records were drawn, so clusters say nothing about these records: use target 'process'")
-    return target
+    return Rule(method, confidence, target)
 
 
 def reviewed_part(sample: Sample, target: str) -> tuple[Sample, Design]:
-    """The records with a known answer, and their design."""
-    reviewed = _reviewed(sample, target)
-    return reviewed.sample, reviewed.design
-
-
-def _groups(sample: Sample, domains: Sequence[str]) -> list[tuple[str, str, Array]]:
-    rows = [(ALL_RECORDS, ALL_RECORDS, np.ones(len(sample.met), bool))]
-    for name in domains:
-        values = sample.domains[name]
-        rows += [(name, str(group), values == group) for group in sorted(set(values))]
-    return rows
-
-
-def _reviewed(sample: Sample, target: str) -> _Reviewed:
-    """Known answers only. Each stratum's weight is its records over those left in it."""
+    """The records with a known answer, and their design: each stratum's weight is its records over those left in it."""
     known = ~np.isnan(sample.met)
     kept = replace(
         sample,
@@ -167,9 +155,15 @@ def _reviewed(sample: Sample, target: str) -> _Reviewed:
         domains={name: values[known] for name, values in sample.domains.items()},
         cluster=None if sample.cluster is None else sample.cluster[known],
     )
-    lost = np.setdiff1d(np.arange(len(sample.strata)), kept.stratum)
-    lost = lost[~(sample.records[lost] == 0)]
-    return _Reviewed(kept, _design(kept, target), tuple(sample.strata[at] for at in lost))
+    return kept, _design(kept, target)
+
+
+def _groups(sample: Sample, domains: Sequence[str]) -> list[tuple[str, str, Array]]:
+    rows = [(ALL_RECORDS, ALL_RECORDS, np.ones(len(sample.met), bool))]
+    for name in domains:
+        values = sample.domains[name]
+        rows += [(name, str(group), values == group) for group in sorted(set(values))]
+    return rows
 
 
 def _design(sample: Sample, target: str) -> Design:
@@ -183,106 +177,101 @@ def _design(sample: Sample, target: str) -> Design:
     return design(records=count, weight=weight, stratum=sample.stratum, cluster=sample.cluster, population=population)
 
 
-def _row(
-    sample: Sample, domain: str, group: str, inside: Array, method: str, confidence: float, target: str
-) -> dict[str, Any]:
-    known = ~np.isnan(sample.met)
-    reviewed = _reviewed(sample, target) if known.any() else None
-    scope = inside & sample.in_scope
+def _row(sample: Sample, domain: str, group: str, inside: Array, rule: Rule) -> dict[str, Any]:
+    known, scope = ~np.isnan(sample.met), inside & sample.in_scope
     counts = {
         "numerator": int((sample.met[scope & known] == MET).sum()),
         "denominator": int((scope & known).sum()),
         "n_unknown": int((scope & ~known).sum()),
     }
-    head = {"measure": sample.measure, "domain": domain, "group": group} | counts
-    tail = {"confidence": confidence, "method": method, "target": target, "unit": "share"}
-    bounds = _bounds(sample, inside, method, confidence, target)
-    if reviewed is None or not counts["denominator"]:
-        empty = dict.fromkeys(("estimate", "low", "high", "effective_size", "design_effect"), math.nan)
-        totals = dict.fromkeys(("records", "total", "total_low", "total_high"), math.nan)
-        return head | empty | tail | bounds | totals | {"flag": "no record of this group was reviewed"}
-    part = (inside & sample.in_scope)[known]
-    share = domain_mean(reviewed.design, reviewed.sample.met, part)
-    limits = _share_limits(reviewed, share, part, method, confidence, counts)
-    figures = {
-        "estimate": counts["numerator"] / counts["denominator"] if method == "hmicfrs" else share.value,
+    head = {"measure": sample.measure, "domain": domain, "group": group, "unit": "share"} | counts | rule._asdict()
+    bounds = _bounds(sample, inside, rule.design_based)
+    if not counts["denominator"]:
+        blank = dict.fromkeys(("estimate", "low", "high", *EXTRA[1:3], *EXTRA[5:]), math.nan)
+        return head | blank | bounds | {"flag": "no record of this group was reviewed"}
+    return head | bounds | _figures(sample, scope[known], counts, rule) | {"flag": _flag(sample, counts)}
+
+
+def _figures(sample: Sample, part: Array, counts: dict[str, int], rule: Rule) -> dict[str, float]:
+    """Estimate, limits and totals of the known answers in one part of them."""
+    kept, plan = reviewed_part(sample, rule.target)
+    share = domain_mean(plan, kept.met, part)
+    limits = _limits(kept, plan, share, part, counts, rule)
+    plain = rule.method == "hmicfrs"
+    return {
+        "estimate": counts["numerator"] / counts["denominator"] if plain else share.value,
         "low": limits.low,
         "high": limits.high,
         "effective_size": limits.effective_size,
-        "design_effect": design_effect(reviewed.design, reviewed.sample.met, part),
-    }
-    totals = _totals(reviewed, part, share, limits, confidence)
-    return head | figures | tail | bounds | totals | {"flag": _flag(sample, reviewed, counts, part)}
+        "design_effect": design_effect(plan, kept.met, part),
+    } | ({} if plain else _totals(kept, plan, part, limits, rule.confidence))
 
 
-def _share_limits(
-    reviewed: _Reviewed, share: Estimate, part: Array, method: str, confidence: float, counts: dict[str, int]
+def _limits(
+    kept: Sample, plan: Design, share: Estimate, part: Array, counts: dict[str, int], rule: Rule
 ) -> ShareInterval:
     met, drawn = counts["numerator"], counts["denominator"]
-    if method == "hmicfrs":
-        wald = proportion_interval(events=met, trials=drawn, confidence=confidence, method="wald")
+    if rule.method == "hmicfrs":
+        wald = proportion_interval(events=met, trials=drawn, confidence=rule.confidence, method="wald")
         return ShareInterval(wald.low, wald.high, float(drawn))
-    if method == "hypergeometric":
-        return _exact(reviewed, part, met, drawn, confidence)
-    return share_interval(reviewed.design, share, part, method=method, confidence=confidence)
+    if rule.method == "hypergeometric":
+        return _exact(kept, part, met, drawn, rule.confidence)
+    return share_interval(plan, share, part, method=rule.method, confidence=rule.confidence)
 
 
-def _exact(reviewed: _Reviewed, part: Array, met: int, drawn: int, confidence: float) -> ShareInterval:
-    if len(reviewed.sample.strata) > 1 or np.isnan(reviewed.sample.records).any():
+def _exact(kept: Sample, part: Array, met: int, drawn: int, confidence: float) -> ShareInterval:
+    if len(kept.strata) > 1 or np.isnan(kept.records).any():
         raise Refused("'hypergeometric' is for a simple sample of a known number of records: use 'clopper_pearson'")
     if not part.all():
         return ShareInterval(math.nan, math.nan, math.nan)  # a group's own number of records is not known
-    size = int(reviewed.sample.records[0])
+    size = int(kept.records[0])
     low, high = hypergeometric_limits(met=met, sample=drawn, records=size, confidence=confidence)
     return ShareInterval(low / size, high / size, math.nan)
 
 
-def _bounds(sample: Sample, inside: Array, method: str, confidence: float, target: str) -> dict[str, float]:
+def _bounds(sample: Sample, inside: Array, rule: Rule) -> dict[str, float]:
     """The estimate, and its outer limit, with every unknown answer against and for the standard."""
-    unknown = np.isnan(sample.met)
     part = inside & sample.in_scope
-    method = "wilson" if method in ("hmicfrs", "hypergeometric") else method
-    sides = []
-    if part.any():
-        for value in (NOT_MET, MET):
-            filled = replace(sample, met=np.where(unknown, value, sample.met))
-            plan = _design(filled, target)
-            share = domain_mean(plan, filled.met, part)
-            sides.append((share.value, share_interval(plan, share, part, method=method, confidence=confidence)))
-    else:
-        sides = [(math.nan, ShareInterval(math.nan, math.nan, 0.0))] * 2
-    return {
-        "bound_low": sides[0][0],
-        "bound_high": sides[1][0],
-        "bound_interval_low": sides[0][1].low,
-        "bound_interval_high": sides[1][1].high,
-    }
+    names = ("bound_low", "bound_interval_low", "bound_high", "bound_interval_high")
+    if not part.any():
+        return dict.fromkeys(names, math.nan)
+    low, outer_low, _ = _filled(sample, NOT_MET, part, rule)
+    high, _, outer_high = _filled(sample, MET, part, rule)
+    return dict(zip(names, (low, outer_low, high, outer_high)))
 
 
-def _totals(
-    reviewed: _Reviewed, part: Array, share: Estimate, limits: ShareInterval, confidence: float
-) -> dict[str, float]:
+def _filled(sample: Sample, value: float, part: Array, rule: Rule) -> tuple[float, float, float]:
+    """Estimate and limits with one value for every unknown answer."""
+    met = np.where(np.isnan(sample.met), value, sample.met)
+    plan = _design(sample, rule.target)
+    share = domain_mean(plan, met, part)
+    limits = share_interval(plan, share, part, method=rule.method, confidence=rule.confidence)
+    return share.value, limits.low, limits.high
+
+
+def _totals(kept: Sample, plan: Design, part: Array, limits: ShareInterval, confidence: float) -> dict[str, float]:
     """Records in scope and how many meet the standard; nan when the number of records is not known."""
     names = ("records", "total", "total_low", "total_high")
-    if np.isnan(reviewed.sample.records).any():
+    if np.isnan(kept.records).any():
         return dict.fromkeys(names, math.nan)
-    size = domain_total(reviewed.design, np.ones(len(part)), part)
-    total = domain_total(reviewed.design, reviewed.sample.met, part)
+    size = domain_total(plan, np.ones(len(part)), part)
+    total = domain_total(plan, kept.met, part)
     if size.variance <= 1e-18 * size.value**2:  # the group's size is known, so its share says it all
         low, high = limits.low * size.value, limits.high * size.value
     else:
         half = normal_quantile(confidence) * total.standard_error
-        seen = float((reviewed.sample.met[part] == MET).sum())
+        seen = float((kept.met[part] == MET).sum())
         low, high = max(total.value - half, seen), total.value + half
     return dict(zip(names, (size.value, total.value, low, high)))
 
 
-def _flag(sample: Sample, reviewed: _Reviewed, counts: dict[str, int], part: Array) -> str:
+def _flag(sample: Sample, counts: dict[str, int]) -> str:
+    reviewed = np.bincount(sample.stratum[~np.isnan(sample.met)], minlength=len(sample.strata))
+    missing = [sample.strata[at] for at in np.flatnonzero((reviewed == 0) & (sample.records != 0))]
+    single = [sample.strata[at] for at in np.flatnonzero((reviewed == 1) & (sample.records != 1))]
     notes = list(sample.notes)
-    if reviewed.missing:
-        notes.append(f"nothing was reviewed in {name_some(reviewed.missing)}: outside the estimate")
-    drawn = np.bincount(reviewed.sample.stratum, minlength=len(sample.strata))
-    single = [sample.strata[at] for at in np.flatnonzero((drawn == 1) & ~(sample.records == 1))]
+    if missing:
+        notes.append(f"nothing was reviewed in {name_some(missing)}: outside the estimate")
     if single:
         notes.append(f"one record only in {name_some(single)}: its spread is taken from all records")
     if counts["n_unknown"]:
