@@ -14,17 +14,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from disprop import audit, intervals, synthetic
+    from disprop import audit, intervals, screening, synthetic
     from disprop.areas import read_boundaries, with_areas
     from disprop.coverage import month_coverage
     from disprop.io.census import census
+    from disprop.io.declared import read_breaks, read_similar_groups
     from disprop.io.frames import read_frame
     from disprop.io.police_uk import read_police_uk
     from disprop.job import make_report
+    from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
+    from disprop.measures.forces import funnel, outlier_lines, rank_range
+    from disprop.measures.looks import months_needed, screening_list, shrunken_rates, shrunken_ratios, shrunken_shares
+    from disprop.measures.marks import clock_conventions, midnight_shares, record_marks, repeated_shares
     from disprop.measures.outcome_test import find_rate_difference, find_rate_ratio
     from disprop.measures.rates import search_rate
     from disprop.measures.ratios import excess_searches, rate_ratio
     from disprop.measures.replicas import hmicfrs
+    from disprop.measures.sentinels import sentinels
+    from disprop.measures.series import change_points, control_chart
     from disprop.measures.shares import (
         arrest_share,
         find_rate,
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
         positive_outcome_share,
         share_on_video,
     )
+    from disprop.measures.similar import against_similar, similar_group_average, similar_groups
     from disprop.measures.unknowns import (
         agreement_matrix,
         agreement_share,
@@ -47,33 +55,59 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Tally": "tallies",
+    "against_similar": "measures.similar",
     "agreement_matrix": "measures.unknowns",
     "agreement_share": "measures.unknowns",
     "arrest_share": "measures.shares",
     "audit": "",
     "census": "io.census",
+    "change_points": "measures.series",
+    "clock_conventions": "measures.marks",
+    "control_chart": "measures.series",
+    "declared_breaks": "measures.change",
     "excess_searches": "measures.ratios",
     "find_rate": "measures.shares",
     "find_rate_difference": "measures.outcome_test",
     "find_rate_ratio": "measures.outcome_test",
     "fold": "tallies",
+    "funnel": "measures.forces",
     "hmicfrs": "measures.replicas",
     "intervals": "",
     "linked_find_where_known": "measures.shares",
     "load": "tallies",
     "make_report": "job",
+    "midnight_shares": "measures.marks",
     "month_coverage": "coverage",
+    "months_needed": "measures.looks",
     "more_thorough_search_share": "measures.shares",
+    "outlier_lines": "measures.forces",
     "positive_outcome_share": "measures.shares",
+    "rank_range": "measures.forces",
+    "rate_change": "measures.change",
     "rate_ratio": "measures.ratios",
     "rate_ratio_allocated": "measures.unknowns",
+    "rate_ratio_change": "measures.change",
     "rate_ratio_imputed": "measures.unknowns",
+    "ratio_against_rest": "measures.change",
     "read_boundaries": "areas",
+    "read_breaks": "io.declared",
     "read_frame": "io.frames",
     "read_police_uk": "io.police_uk",
+    "read_similar_groups": "io.declared",
+    "record_marks": "measures.marks",
+    "repeated_shares": "measures.marks",
+    "rolling": "measures.change",
     "scan": "plan",
+    "screening": "",
+    "screening_list": "measures.looks",
     "search_rate": "measures.rates",
+    "sentinels": "measures.sentinels",
     "share_on_video": "measures.shares",
+    "shrunken_rates": "measures.looks",
+    "shrunken_ratios": "measures.looks",
+    "shrunken_shares": "measures.looks",
+    "similar_group_average": "measures.similar",
+    "similar_groups": "measures.similar",
     "synthetic": "",
     "tally": "plan",
     "tipping_share": "measures.unknowns",

@@ -30,7 +30,13 @@ FORMATS = ("table", "csv", "parquet", "json")
 class Commands(click.Group):
     """A group whose rarely used subgroups are imported when they are asked for."""
 
-    later = {"audit": ("disprop.audit.commands", "audit")}  # noqa: RUF012
+    later = {  # noqa: RUF012
+        "audit": ("disprop.audit.commands", "audit"),
+        "forces": ("disprop.commands_forces", "forces"),
+        "months": ("disprop.commands_forces", "months"),
+        "looks": ("disprop.commands_forces", "looks"),
+        "sentinels": ("disprop.commands_forces", "sentinels"),
+    }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *self.later])

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 DAY, HOUR = 86_400, 3_600
 MIDNIGHT_SHARE = 0.05
-REPEATED_SHARE = 0.05
+REPEATED_SHARE = 0.15
+"""Repeats above this are flagged; about one row in twenty repeats anywhere: people searched together."""
 CLOCK_ERROR = 0.01
 """Chance at which one clock's midnights are told from the other's."""
 
@@ -92,8 +93,8 @@ def midnight_shares(marks: RecordMarks) -> pd.DataFrame:
     """Share of records at exactly 00:00:00, by force-month, on the source's clock and on London's.
 
     Where forces write minutes, about 1 in 1,440 is there by chance; over 5% is flagged: then times are dates, or were
-    filled in, and nothing that needs the hour (or, near midnight, the day) can be made of them. In winter the two clocks are one.
-    A force-month without times has no share.
+    filled in, and nothing that needs the hour (or, near midnight, the day) can be made of them. In winter the two
+    clocks are one. A force-month without times has no share.
 
     Returns result rows, two a force-month, column `clock`: `source` (as published, UTC) and `London`. Wilson limits.
 
@@ -180,10 +181,11 @@ def clock_of(*, source_midnights: ArrayLike, london_midnights: ArrayLike) -> np.
 
 
 def repeated_shares(marks: RecordMarks) -> pd.DataFrame:
-    """Share of rows that repeat an earlier row of the force-month in every column; flagged over 5%.
+    """Share of rows that repeat an earlier row of the force-month in every column; flagged over 15%.
 
-    Never a reason to drop them: public rows carry no id, and dropping repeats loses real searches. A sudden share says
-    that a file was put together twice.
+    Never a reason to drop them: public rows carry no id, so that people searched together look alike, about one row in
+    twenty; dropping repeats loses real searches. A large share says that times are dates, or that a file was put
+    together twice.
 
     Returns result rows, one a force-month: `numerator` repeats, `denominator` rows.
 
@@ -202,7 +204,10 @@ def repeated_shares(marks: RecordMarks) -> pd.DataFrame:
             "denominator": marks.rows,
             "estimate": share,
             "unit": "share of rows",
-            "flag": [join_flags("rows repeat: put together twice?" if many else "") for many in share > REPEATED_SHARE],
+            "flag": [
+                join_flags("rows repeat: times without hours, or put together twice?" if many else "")
+                for many in share > REPEATED_SHARE
+            ],
         },
     )
 
