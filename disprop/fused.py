@@ -349,9 +349,9 @@ def _unmapped(plan: FusedPlan, specs: Sequence[AxisSpec], cells: np.ndarray) -> 
     found: dict[str, int] = {}
     for i, spec in enumerate(specs):
         at = codelist(spec.codelist).index(UNMAPPED)
-        if spec.column in plan.columns and cells.take(at, axis=2 + i).any():
-            labels = plan.mapped.labels(spec.column)
-            strange = np.flatnonzero(_codes(plan, spec, labels) == at)
+        labels = plan.mapped.labels(spec.column)
+        strange = np.flatnonzero(_codes(plan, spec, labels) == at)
+        if strange.size and spec.column in plan.columns and cells.take(at, axis=2 + i).any():
             counts = _label_counts(plan, spec.column)
             for code in strange[strange > 0].tolist():
                 name, n = f"{spec.column}: {labels[code]}", int(counts[code])

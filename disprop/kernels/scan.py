@@ -21,8 +21,8 @@ LARGEST_GROUP = 1 << 15
 """Most packed numbers of a group: a table of them stays in the second cache, and uint16 holds them."""
 LEFT_OUT = -(1 << 28)
 """Table entry of a row that a rule leaves out; larger than any cell, and a few of them still fit in int32."""
-DUMP = 16
-"""Spare cells a thread behind the last one, a cache line and more: they take what is left out."""
+MOST_NEAR = 1 << 13
+"""Most cells a slice that are counted near, in the first cache, and carried to their place once a part."""
 
 # Measured on 2 cores (EPYC, 6 columns): numpy takes about 30 ns a row, the kernel 1 to 2 ns a row; loading it takes
 # 0.05 s once a process, which numpy needs for about 1.5 million rows.
@@ -95,20 +95,21 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
     the counts are the same for any number of threads. Counts are int64.
     """
     threads = len(cuts) - 1
-    room = int(scan.n_slices)
-    outs = [np.zeros(room * int(cells) + DUMP * threads, dtype=np.int64) for cells in scan.cells]
+    counts = [np.zeros((scan.n_slices, int(cells)), dtype=np.int64) for cells in scan.cells]
+    left = np.zeros((threads, 2), dtype=np.int64)
     used = [(t, g) for t, row in enumerate(scan.tables) for g, table in enumerate(row) if table is not None]
-    flat = [scan.tables[t][g] for t, g in used]
+    tables = [table for row in scan.tables for table in row if table is not None]
     use_start = np.searchsorted([t for t, _ in used], np.arange(len(scan.tables) + 1)).astype(np.int64)
     use_group = np.array([g for _, g in used], dtype=np.int64)
-    blank = np.zeros(1, dtype=np.int32)
 
     def count(thread: int) -> int:
         packed = [np.empty(BLOCK, dtype=np.uint16) for _ in range(len(scan.group_start))]
+        near = [np.zeros(1 + min(int(cells), MOST_NEAR), dtype=np.int64) for cells in scan.cells]
+        outs = [one.reshape(-1) for one in counts]
         return int(
             _count(
                 scan.files, scan.parts, scan.columns, scan.slices, scan.slice_row, scan.first_month, scan.group_start,
-                scan.sizes, flat or [blank], use_start, use_group, scan.cells, packed, outs, room, thread,
+                scan.sizes, tables, use_start, use_group, scan.cells, packed, near, outs, left[thread],
                 int(cuts[thread]), int(cuts[thread + 1]),
             )
         )  # fmt: skip
@@ -118,43 +119,41 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
     else:
         with ThreadPoolExecutor(threads) as pool:
             damaged = sum(pool.map(count, range(threads)))
-    ends = outs[0][room * int(scan.cells[0]) :].reshape(threads, DUMP)
-    counts = [out[: room * int(cells)].reshape(room, int(cells)) for out, cells in zip(outs, scan.cells)]
-    return Counted(counts, int(ends[:, 1].sum()), int(ends[:, 0].sum()), damaged, "compiled", threads)
+    return Counted(counts, int(left[:, 1].sum()), int(left[:, 0].sum()), damaged, "compiled", threads)
 
 
 @inner
-def _pack(file, column, size, n, at, scale, packed):  # type: ignore[no-untyped-def]
-    """packed = packed x scale + code, for n rows from `at`; returns the number of codes that are not below size."""
+def _pack(file, column, size, n, at, packed):  # type: ignore[no-untyped-def]
+    """packed = packed x size + code, for n rows from `at`; returns 1 if a code is damaged, that is not below size."""
     offset, width = column[0], column[1]
-    bad = 0
     if width == 0:
         for i in range(n):
-            packed[i] = packed[i] * scale
-    elif width == 1:
-        start = offset + at
+            packed[i] = packed[i] * size
+        return 0
+    if width == 1:
+        start, narrow = offset + at, np.uint8(0)
         for i in range(n):
-            code = np.int64(file[start + i])
-            packed[i] = packed[i] * scale + code
-            bad += code >= size
-    else:
-        start = offset + 2 * at
-        for i in range(n):
-            code = np.int64(file[start + 2 * i]) + 256 * np.int64(file[start + 2 * i + 1])
-            packed[i] = packed[i] * scale + code
-            bad += code >= size
-    return bad
+            code = file[start + i]
+            packed[i] = packed[i] * size + np.int64(code)
+            narrow = max(narrow, code)
+        return np.int64(np.int64(narrow) >= size)
+    start, wide = offset + 2 * at, np.uint16(0)
+    for i in range(n):
+        both = np.uint16(np.int64(file[start + 2 * i]) + 256 * np.int64(file[start + 2 * i + 1]))
+        packed[i] = packed[i] * size + np.int64(both)
+        wide = max(wide, both)
+    return np.int64(np.int64(wide) >= size)
 
 
 @kernel(
     "int64(uint8[::1]*, int64[:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64, int64[::1], int64[::1],"
-    " int32[::1]*, int64[::1], int64[::1], int64[::1], uint16[::1]*, int64[::1]*, int64, int64, int64, int64)"
+    " int32[::1]*, int64[::1], int64[::1], int64[::1], uint16[::1]*, int64[::1]*, int64[::1]*, int64[::1], int64, int64)"
 )
 def _count(  # type: ignore[no-untyped-def]
     files, parts, columns, slices, slice_row, first_month, group_start, sizes,
-    tables, use_start, use_group, cells, out_packed, out_counts, room, thread, start, stop,
+    tables, use_start, use_group, cells, out_packed, out_near, out_counts, out_left, start, stop,
 ):  # fmt: skip
-    """Count the parts from start to stop; returns how many codes are damaged. A block with one is not counted."""
+    """Count the parts from start to stop; returns how many columns of a block are damaged: such blocks do not count."""
     damaged = 0
     groups = group_start.size - 1
     for p in range(start, stop):
@@ -168,76 +167,98 @@ def _count(  # type: ignore[no-untyped-def]
                 for i in range(n):
                     packed[i] = 0
                 for c in range(group_start[g], group_start[g + 1]):
-                    bad += _pack(file, columns[p, c], sizes[c], n, at, sizes[c], packed)
+                    bad += _pack(file, columns[p, c], sizes[c], n, at, packed)
             damaged += bad
             if bad > 0:
                 continue
-            if parts[p, 2] >= 0:
-                _same_month(parts[p, 2], n, tables, use_start, use_group, cells, out_packed, out_counts, room, thread)
-            else:
-                month = out_packed[groups]
+            own, month = slices[slice_row[p]], out_packed[groups]
+            if parts[p, 2] < 0:
                 for i in range(n):
                     month[i] = 0
-                _pack(file, columns[p, sizes.size], 65536, n, at, 1, month)
-                own = slices[slice_row[p]]
-                damaged += _each_month(
-                    own, first_month, month, n, tables, use_start, use_group, cells, out_packed, out_counts, room,
-                    thread,
-                )  # fmt: skip
+                damaged += _pack(file, columns[p, sizes.size], first_month + own.size, n, at, month)
+            for t in range(cells.size):
+                first, last = use_start[t], use_start[t + 1]
+                if parts[p, 2] < 0:
+                    _mixed(own, first_month, month, n, tables, first, last, use_group, cells[t], out_packed,
+                           out_counts[t], out_left, t)  # fmt: skip
+                elif cells[t] <= 8192:
+                    _near(n, tables, first, last, use_group, out_packed, out_near[t])
+                else:
+                    _far(parts[p, 2], n, tables, first, last, use_group, cells[t], out_packed, out_counts[t],
+                         out_left, t)  # fmt: skip
+        if parts[p, 2] >= 0:
+            for t in range(cells.size):
+                if cells[t] <= 8192:
+                    _carry(out_near[t], out_counts[t], parts[p, 2] * cells[t], cells[t], out_left, t)
     return damaged
 
 
 @inner
-def _same_month(part_slice, n, tables, use_start, use_group, cells, packed, out_counts, room, thread):  # type: ignore[no-untyped-def]
-    for t in range(cells.size):
-        out = out_counts[t]
-        base = part_slice * cells[t]
-        dump = room * cells[t] + thread * 16
-        first = use_start[t]
-        uses = use_start[t + 1] - first
-        if uses == 0:
-            out[base] += n
-        elif uses == 1:
-            table, code = tables[first], packed[use_group[first]]
-            for i in range(n):
-                entry = np.int64(table[np.int64(code[i])])
-                out[base + entry if entry >= 0 else dump] += 1
-        elif uses == 2:
-            table, code = tables[first], packed[use_group[first]]
-            table_2, code_2 = tables[first + 1], packed[use_group[first + 1]]
-            for i in range(n):
-                entry = np.int64(table[np.int64(code[i])]) + np.int64(table_2[np.int64(code_2[i])])
-                out[base + entry if entry >= 0 else dump] += 1
-        else:
-            for i in range(n):
-                entry = 0
-                for u in range(first, first + uses):
-                    entry += np.int64(tables[u][np.int64(packed[use_group[u]][i])])
-                out[base + entry if entry >= 0 else dump] += 1
+def _near(n, tables, first, stop, use_group, packed, near):  # type: ignore[no-untyped-def]
+    """Count rows of one slice into its own few cells; those left out into the first."""
+    if stop == first:
+        near[1] += n
+    elif stop - first == 1:
+        table, code = tables[first], packed[use_group[first]]
+        for i in range(n):
+            near[max(np.int64(table[np.int64(code[i])]), -1) + 1] += 1
+    elif stop - first == 2:
+        table, code = tables[first], packed[use_group[first]]
+        table_2, code_2 = tables[first + 1], packed[use_group[first + 1]]
+        for i in range(n):
+            entry = np.int64(table[np.int64(code[i])]) + np.int64(table_2[np.int64(code_2[i])])
+            near[max(entry, -1) + 1] += 1
+    else:
+        for i in range(n):
+            entry = 0
+            for u in range(first, stop):
+                entry += np.int64(tables[u][np.int64(packed[use_group[u]][i])])
+            near[max(entry, -1) + 1] += 1
 
 
 @inner
-def _each_month(own, first_month, month, n, tables, use_start, use_group, cells, packed, out_counts, room, thread):  # type: ignore[no-untyped-def]
-    lost = 0
-    for t in range(cells.size):
-        out = out_counts[t]
-        dump = room * cells[t] + thread * 16
-        for i in range(n):
-            entry = 0
-            for u in range(use_start[t], use_start[t + 1]):
-                entry += np.int64(tables[u][np.int64(packed[use_group[u]][i])])
-            at = np.int64(month[i]) - first_month
-            if at < 0 or at >= own.size:
-                lost += 1
-                continue
-            which = own[at]
-            if which < 0:
-                out[dump + 1] += 1
-            elif entry < 0:
-                out[dump] += 1
-            else:
-                out[which * cells[t] + entry] += 1
-    return lost
+def _carry(near, out, base, cells, left, t):  # type: ignore[no-untyped-def]
+    """Add the counts of one slice to the others, and empty them."""
+    if t == 0:
+        left[0] += near[0]
+    near[0] = 0
+    for i in range(cells):
+        out[base + i] += near[i + 1]
+        near[i + 1] = 0
+
+
+@inner
+def _entry(i, tables, first, stop, use_group, packed):  # type: ignore[no-untyped-def]
+    entry = 0
+    for u in range(first, stop):
+        entry += np.int64(tables[u][np.int64(packed[use_group[u]][i])])
+    return entry
+
+
+@inner
+def _far(which, n, tables, first, stop, use_group, cells, packed, out, left, t):  # type: ignore[no-untyped-def]
+    """Count rows of one slice that has many cells."""
+    for i in range(n):
+        entry = _entry(i, tables, first, stop, use_group, packed)
+        if entry >= 0:
+            out[which * cells + entry] += 1
+        elif t == 0:
+            left[0] += 1
+
+
+@inner
+def _mixed(  # type: ignore[no-untyped-def]
+    own, first_month, month, n, tables, first, stop, use_group, cells, packed, out, left, t
+):
+    """Count rows of several months, each into its slice."""
+    for i in range(n):
+        entry = _entry(i, tables, first, stop, use_group, packed)
+        at = np.int64(month[i]) - first_month
+        which = own[at] if 0 <= at < own.size else -1
+        if which >= 0 and entry >= 0:
+            out[which * cells + entry] += 1
+        elif t == 0:
+            left[np.int64(which < 0)] += 1
 
 
 def scan_numpy(scan: Scan) -> Counted:

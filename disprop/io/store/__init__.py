@@ -12,7 +12,14 @@ old ones, and replaces CURRENT last: a store is always the old one or the new on
 
 from __future__ import annotations
 
+from disprop.io.store.exchange import export, sources
+from disprop.io.store.maintenance import Compacted, compact, verify
 from disprop.io.store.reader import Store, is_store, open_store
+from disprop.io.store.retention import Purged, purge
+from disprop.io.store.sidecars import add_sidecar, read_sidecar, sidecar_key
 from disprop.io.store.writer import Changed, add
 
-__all__ = ["Changed", "Store", "add", "is_store", "open_store"]
+__all__ = [
+    "Changed", "Compacted", "Purged", "Store", "add", "add_sidecar", "compact", "export", "is_store", "open_store",
+    "purge", "read_sidecar", "sidecar_key", "sources", "verify",
+]  # fmt: skip

@@ -41,9 +41,10 @@ ROW = {
     "transaction": pa.int64(),
     "segment": pa.uint32(),
     "batch": pa.uint32(),
+    "start": pa.int64(),
 }
 """`rows` is what the source read for the part, `records` what was kept of it; `first` and `last` are the earliest and
-latest analysis month of its records; `segment` and `batch` say which record batch of which file."""
+latest analysis month of its records; `segment`, `batch` and `start` say which file, record batch and row it begins at."""
 
 PLACE = {"offset": pa.int64(), "length": pa.int64(), "width": pa.uint8()}
 

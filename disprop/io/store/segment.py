@@ -1,5 +1,8 @@
 """Segments: record batches of label codes, written once, and read by where their columns stand.
 
+Many parts share one record batch, one after another, so that each column of all of them is one run of bytes: a scan
+then maps and reads the pages of the columns that it needs, and no others (docs/decisions/0010-store-layout.md).
+
 Physical kinds of columns: `label` (codes, uint8, uint16 or uint32 by the size of the vocabulary, in the file as an
 Arrow dictionary of the labels so far), `month` (uint16, months since January 1970), `hour` (uint8, UK local hour, 24 =
 none), `seconds` (uint32, UTC), `precision` (uint8: 0 none, 1 second, 2 minute, 3 date only), `degrees` (float64, NaN =
@@ -8,7 +11,7 @@ none), `key` (uint64, 0 = none). No column has nulls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +31,9 @@ DTYPES = {
     "key": np.uint64,
 }
 
+BATCH_ROWS = 1 << 22
+"""Most rows of a record batch, unless a part has more: what bounds the memory of a writer."""
+
 Piece = Mapping[str, np.ndarray]
 
 
@@ -45,14 +51,47 @@ def write_segment(
     """
     dictionaries = {name: pa.array(labels[name], pa.string()) for name, kind in kinds.items() if kind == "label"}
     schema = pa.schema([_field(name, kind, dictionaries) for name, kind in kinds.items()])
+    at: list[tuple[int, int, int]] = []
 
     def write(file: IO[bytes]) -> None:
+        at.clear()
         with pa.ipc.new_file(file, schema) as writer:
-            for part in parts:
-                writer.write_batch(_batch(part, schema, dictionaries))
+            for number, several in enumerate(_batches(parts)):
+                writer.write_batch(_batch(several, schema, dictionaries))
+                start = 0
+                for part in several:
+                    at.append((number, start, len(part["month"])))
+                    start += at[-1][2]
 
     name, size = put_segment(folder, write)
-    return name, size, places(folder / "segments" / name)
+    batches = places(folder / "segments" / name)
+    return name, size, [_part_place(batches[number], number, start, rows) for number, start, rows in at]
+
+
+def _batches(parts: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Parts in runs of at most BATCH_ROWS, or of one part."""
+    held: list[Piece] = []
+    rows = 0
+    for part in parts:
+        if held and rows + len(part["month"]) > BATCH_ROWS:
+            yield held
+            held, rows = [], 0
+        held.append(part)
+        rows += len(part["month"])
+    yield held
+
+
+def _part_place(batch: Mapping[str, int], number: int, start: int, rows: int) -> dict[str, int]:
+    """Where the columns of one part stand, given where those of its batch do."""
+    found = {"batch": number, "start": start}
+    for name in (key.removesuffix(":width") for key in batch if key.endswith(":width")):
+        width = batch[f"{name}:width"]
+        found |= {
+            f"{name}:offset": batch[f"{name}:offset"] + start * width if rows else 0,
+            f"{name}:length": rows * width,
+            f"{name}:width": width,
+        }
+    return found
 
 
 def _field(name: str, kind: str, dictionaries: Mapping[str, pa.Array]) -> pa.Field:
@@ -62,14 +101,15 @@ def _field(name: str, kind: str, dictionaries: Mapping[str, pa.Array]) -> pa.Fie
     return pa.field(name, pa.from_numpy_dtype(DTYPES[kind]), nullable=False, metadata={"kind": kind})
 
 
-def _batch(part: Piece, schema: pa.Schema, dictionaries: Mapping[str, pa.Array]) -> pa.RecordBatch:
+def _batch(parts: Sequence[Piece], schema: pa.Schema, dictionaries: Mapping[str, pa.Array]) -> pa.RecordBatch:
     arrays = []
     for one in schema:
+        values = np.concatenate([part[one.name] for part in parts])
         if one.name in dictionaries:
-            codes = pa.array(part[one.name].astype(one.type.index_type.to_pandas_dtype()))
+            codes = pa.array(values.astype(one.type.index_type.to_pandas_dtype()))
             arrays.append(pa.DictionaryArray.from_arrays(codes, dictionaries[one.name]))
         else:
-            arrays.append(pa.array(part[one.name], one.type))
+            arrays.append(pa.array(values, one.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

@@ -73,7 +73,7 @@ def add(path: str | PathLike[str], *sources: Source) -> Changed:
         if not fresh:
             return changed
         lines = _write(folder, draft, stage, staged, fresh, manifest.number + 1)
-        head = {"at": _now(), "action": "add", "account": vars(changed.account)}
+        head = {"at": now(), "action": "add", "account": vars(changed.account)}
         number = commit(folder, draft, iter([head, *lines]))
         records = sum(line["records"] for line in lines)
         return Changed(
@@ -81,7 +81,8 @@ def add(path: str | PathLike[str], *sources: Source) -> Changed:
         )
 
 
-def _now() -> str:
+def now() -> str:
+    """The time for the ledger, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -227,8 +228,8 @@ def _write_group(
     name, size, where = write_segment(folder, columns(), kinds, labels)
     draft.segments[name] = size
     return [
-        _enter(draft, row, owner, (name, at), found, where[at], number)
-        for at, (row, owner, found) in enumerate(zip(rows, owners, first_last))
+        _enter(draft, row, owner, name, found, place, number)
+        for row, owner, found, place in zip(rows, owners, first_last, where)
     ]
 
 
@@ -238,7 +239,7 @@ def span(month: np.ndarray, otherwise: int) -> tuple[int, int, int]:
 
 
 def _enter(
-    draft: Draft, row: np.void, owner: Staged, where: tuple[str, int], found: tuple[int, int, int],
+    draft: Draft, row: np.void, owner: Staged, segment: str, found: tuple[int, int, int],
     places: Mapping[str, int], number: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Put a part into the draft; returns its line of the ledger."""
@@ -252,8 +253,7 @@ def _enter(
         "unit": owner.source.unit,
         **dict(zip(("records", "first", "last"), found)),
         "transaction": number,
-        "segment": where[0],
-        "batch": where[1],
+        "segment": segment,
         **places,
     }
     return line(draft.rows[slot], change="replaced" if was else "added", was=was["part"].decode() if was else None)

@@ -1,0 +1,141 @@
+"""`disprop store`: each command a few lines onto the record store."""
+
+from __future__ import annotations
+
+import click
+
+from disprop.errors import UsageError
+
+OK, REFUSED = 0, 3
+_STORE = click.argument("path", type=click.Path(file_okay=False))
+_KIND = click.option("--kind", help="Kind of record; needed where the store has several.")
+_DATASET = click.option("--dataset", help="One dataset only; needed where two fill the same months.")
+
+
+@click.group()
+def store() -> None:
+    """Keep records in a store, and look after it.
+
+    \b
+    Examples:
+      disprop store add searches.store data/
+      disprop measure rate_ratio searches.store --by force,ethnicity_self
+    """
+
+
+@store.command()
+@_STORE
+@click.argument("source", nargs=-1, required=True)
+@click.option("--force", metavar="ID", help="Force of files that name none.")
+def add(path: str, source: tuple[str, ...], force: str | None) -> int:
+    """Add records: police.uk files, archives, or Parquet. What is there already is replaced, never added twice.
+
+    \b
+    Example:
+      disprop store add searches.store data/ --force kent
+    """
+    from disprop.io.store.exchange import sources
+    from disprop.io.store.writer import add as add_to
+
+    done = add_to(path, *sources(source, force=force))
+    click.echo(
+        f"{done.added:,} parts added, {done.replaced:,} replaced, {done.unchanged:,} there already; "
+        f"{done.records:,} records written"
+    )
+    for reason, n in done.account.quarantined.items():
+        click.echo(f"warning: {n:,} rows could not be read: {reason}", err=True)
+    return 4 if done.account.quarantined else OK
+
+
+@store.command("list")
+@_STORE
+@_KIND
+@_DATASET
+def list_parts(path: str, kind: str | None, dataset: str | None) -> int:
+    """List the parts: dataset, kind, force, month, records, and the part's id.
+
+    \b
+    Example:
+      disprop store list searches.store
+    """
+    from disprop.io.store.reader import open_store
+    from disprop.months import month_label
+
+    for row in open_store(path, kind=kind, dataset=dataset).rows():
+        about = (row["dataset"], row["kind"], row["force"], month_label(row["month"]))
+        click.echo("\t".join([*about, str(row["records"]), row["part"].decode()]))
+    return OK
+
+
+@store.command()
+@_STORE
+def verify(path: str) -> int:
+    """Check every file of a store: digests, lengths, labels, and the chain of ledgers.
+
+    \b
+    Example:
+      disprop store verify searches.store
+    """
+    from disprop.io.store.maintenance import verify as faults
+
+    found = faults(path)
+    for fault in found:
+        click.echo(fault, err=True)
+    click.echo("sound" if not found else f"{len(found)} faults; restore the store from a copy")
+    return REFUSED if found else OK
+
+
+@store.command()
+@_STORE
+@click.option("--grace-days", default=7.0, show_default=True, help="Keep files that are no longer used for so long.")
+def compact(path: str, grace_days: float) -> int:
+    """Merge small files into one a year, and delete what is no longer used.
+
+    \b
+    Example:
+      disprop store compact searches.store
+    """
+    from disprop.io.store.maintenance import compact as merge
+
+    done = merge(path, grace_days=grace_days)
+    click.echo(f"{done.segments_before:,} segments before, {done.segments_after:,} now; {done.deleted:,} files deleted")
+    return OK
+
+
+@store.command()
+@_STORE
+@click.argument("out", type=click.Path(dir_okay=False))
+@_KIND
+@_DATASET
+def export(path: str, out: str, kind: str | None, dataset: str | None) -> int:
+    """Write every record to one Parquet or CSV file, by its ending.
+
+    \b
+    Example:
+      disprop store export searches.store searches.parquet
+    """
+    from disprop.io.store.exchange import export as write
+    from disprop.io.store.reader import open_store
+
+    click.echo(f"{write(open_store(path, kind=kind, dataset=dataset), out):,} records written to {out}")
+    return OK
+
+
+@store.command()
+@_STORE
+@click.option("--before", metavar="YYYY-MM", help="Remove the records of earlier months.")
+@click.option("--reason", required=True, help="Why; kept in the ledger.")
+def purge(path: str, before: str | None, reason: str) -> int:
+    """Remove records for good. The old files go when `store compact` next runs after the grace period.
+
+    \b
+    Example:
+      disprop store purge searches.store --before 2015-04 --reason "kept for seven years"
+    """
+    from disprop.io.store.retention import purge as remove
+
+    if before is None:
+        raise UsageError("name what to remove: --before YYYY-MM")
+    done = remove(path, before=before, reason=reason)
+    click.echo(f"{done.records:,} records removed from {done.parts:,} parts, {done.emptied:,} of which are gone")
+    return OK

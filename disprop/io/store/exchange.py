@@ -1,0 +1,133 @@
+"""Records to and from files that anybody reads: Parquet and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from disprop.errors import InputRefused, UsageError
+from disprop.io.frames import read_frame
+from disprop.io.police_uk import read_police_uk
+from disprop.io.store.durable import publish
+from disprop.io.store.encode import DERIVED
+from disprop.io.store.manifest import FOLDERS
+from disprop.io.store.reader import Store
+from disprop.records import PART_MONTH, Source
+
+_TYPES = {"label": pa.string(), "month": pa.int32(), "degrees": pa.float64(), "key": pa.uint64()}
+
+
+def export(store: Store, path: str | PathLike[str]) -> int:
+    """Write every record as one Parquet or CSV file, by its ending; returns how many.
+
+    Labels are the source's own, blank is null (CSV: nothing), times are UTC, `month` is the analysis month as months
+    since January 1970, and `part_month` that of the file it came from. Parts stand by force and month, rows in the
+    order of their source. What was exported can be added to a store again.
+
+    Raises UsageError for another ending.
+    """
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise UsageError(f"{path.name} ends neither in .parquet nor in .csv; choose one of them")
+    kinds = {name: kind for name, kind in store.manifest.columns.items() if name not in DERIVED}
+    schema = pa.schema(
+        [(name, _TYPES.get(kind, pa.timestamp("s", "UTC"))) for name, kind in kinds.items()]
+        + [(PART_MONTH, pa.int32())]
+    )
+    write = _parquet if path.suffix == ".parquet" else _csv
+    publish(path, lambda file: write(file, schema, _plain(store, schema)))
+    return store.account.read
+
+
+def _plain(store: Store, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for batch in store.batches({*schema.names}):
+        yield batch.select(schema.names).cast(schema)
+
+
+def _parquet(file: Any, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    from pyarrow import parquet
+
+    with parquet.ParquetWriter(file, schema) as writer:
+        for several in _runs(batches):
+            writer.write_table(pa.Table.from_batches(several, schema))
+
+
+def _runs(batches: Iterator[pa.RecordBatch], rows: int = 1 << 18) -> Iterator[list[pa.RecordBatch]]:
+    """Batches held together until they make a row group."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= rows:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def _csv(file: Any, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    from pyarrow import csv
+
+    with csv.CSVWriter(file, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def sources(paths: Sequence[str | PathLike[str]], *, force: str | None = None) -> list[Source]:
+    """What paths hold, as sources to add: Parquet files and folders of them, and all that `read_police_uk` reads.
+
+    Raises InputRefused for Parquet that cannot be read.
+    """
+    parquet = [file for path in paths for file in _parquet_files(Path(path))]
+    others = [path for path in paths if not _parquet_files(Path(path))]
+    found: list[Source] = [_ParquetSource(file, force) for file in parquet]
+    return [*found, *([read_police_uk(*others, force=force)] if others else [])]
+
+
+def _parquet_files(path: Path) -> list[Path]:
+    if path.is_dir() and not set(FOLDERS) <= {one.name for one in path.iterdir()}:
+        return sorted(path.rglob("*.parquet"))
+    return [path] if path.suffix == ".parquet" else []
+
+
+class _ParquetSource:
+    """One Parquet file, read when its turn comes and let go afterwards."""
+
+    kind, unit, dataset, scheme = "search", "searches", "frame", "police.uk"
+
+    def __init__(self, path: Path, force: str | None) -> None:
+        self._path, self._force = path, force
+        self._known: tuple[Any, Any] | None = None
+
+    def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
+        from pyarrow import parquet
+
+        try:
+            table = parquet.read_table(self._path)
+        except (OSError, pa.ArrowException) as why:
+            raise InputRefused(f"{self._path} cannot be read as Parquet: {why}; nothing was stored") from why
+        frame = read_frame(_without_month(table), force=self._force)
+        yield from frame.batches(columns)
+        self._known = frame.parts, frame.account
+
+    @property
+    def parts(self) -> Any:
+        assert self._known is not None, "read the batches first"
+        return self._known[0]
+
+    @property
+    def account(self) -> Any:
+        assert self._known is not None, "read the batches first"
+        return self._known[1]
+
+
+def _without_month(table: pa.Table) -> pa.Table:
+    """An exported table's `part_month` is what `read_frame` calls `month`: the slot; its own months come from times."""
+    if PART_MONTH not in table.column_names:
+        return table
+    return table.drop_columns(["month"]).rename_columns(
+        ["month" if name == PART_MONTH else name for name in table.column_names if name != "month"]
+    )
