@@ -115,6 +115,13 @@ class Stream:
             if self.progress:
                 self.progress(self.bytes)
 
+    def read_into(self, room: memoryview) -> None:
+        """Read all of the member at once; `room` has one byte more than it should need."""
+        with _refusing(self.member):
+            while n := self._raw.readinto(room[self.bytes :]):  # type: ignore[attr-defined]
+                self._digest.update(room[self.bytes : self.bytes + n])
+                self.bytes += n
+
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()

@@ -40,6 +40,7 @@ BLANK_WORDS = {"", "na", "n/a", "#n/a", "null", "none", "nan", "<na>"}
 _NUMBER_WORDS = {"1", "0", "1.0", "0.0"}
 _NUMBER = re.compile(r"[+-]?\d{1,4}(?:[.,]\d*)?(?:[eE][+-]?\d\d?)?", re.ASCII)
 _NORTH, _EAST = (49.0, 61.5), (-9.0, 2.5)
+PLACE_LIMITS = np.array([*_NORTH, *_EAST])
 
 
 @dataclass(frozen=True)

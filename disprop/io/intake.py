@@ -118,9 +118,9 @@ def read_file(
                 yield batch
     account.sha256, account.bytes, account.read = stream.sha256, stream.bytes, rows.count
     account.notes.update(claim.notes)
-    _check_balance(account)
+    check_balance(account)
     _refuse_unreadable(account, settings.quarantine)
-    reader.observe()
+    observe(account, reader.codes)
 
 
 def _open_rows(name: str, stream: Stream, notes: Counter[str]) -> Rows:
@@ -133,7 +133,8 @@ def _open_rows(name: str, stream: Stream, notes: Counter[str]) -> Rows:
     return JsonRows(name, texts, notes) if is_json_list(first[:HEAD]) else CsvRows(name, texts, notes)
 
 
-def _check_balance(account: FileAccount) -> None:
+def check_balance(account: FileAccount) -> None:
+    """Raises BalanceError unless every row that came is accounted for."""
     accounted = account.yielded + account.excluded.total() + account.quarantined.total()
     if account.read != accounted:
         raise BalanceError(
@@ -167,7 +168,7 @@ class _FileReader:
             return
         if self.force is None:
             refuse(NO_FORCE, self.name, "neither its name nor its rows name one; give --force ID (or force=)")
-        self.account.notes[FORCE_GIVEN] += 1
+        note_given_force(self.account, self.claim)
 
     def batch(self, block: Block) -> pa.RecordBatch:
         """The rows of a block that are records; the others are excluded or put aside, each under its rule."""
@@ -272,7 +273,7 @@ class _FileReader:
         months = london_month(seconds)
         if self.claim.month is not None:
             months[~dated] = self.claim.month
-        self._count(months, forces)
+        count_months(self.account, self.codes, forces, months)
         own = self.claim.month
         columns: dict[str, pa.Array] = {
             "force": pa.DictionaryArray.from_arrays(pa.array(forces), pa.array(self.codes, pa.string())),
@@ -307,32 +308,44 @@ class _FileReader:
         found = {"latitude": pa.array(north, from_pandas=True), "longitude": pa.array(east, from_pandas=True)}
         return {name: found[name] for name in PLACE if name in self.settings.columns}
 
-    def _count(self, months: np.ndarray, forces: np.ndarray) -> None:
-        """Counts rows by force-month: the file's month where it names one, else each row's own."""
-        own = self.claim.month
-        slots = months if own is None else np.full_like(months, own)
-        for (code, month), n in _pairs(forces, slots).items():
-            self.account.slots[self.codes[code], month] += n
-        if own is not None:
-            for (code, month), n in _pairs(forces, months).items():
-                if month != own:
-                    self.account.other_months[month] += n
-                    which = f"{self.codes[code]} {month_label(own)} -> {month_label(month)}"
-                    self.account.notes[f"{LONDON_MONTH}: {which}"] += n
 
-    def observe(self) -> None:
-        """Closes the count: a file of one force-month fills its slot with every row that came, be it none."""
-        account = self.account
-        if self.claim.month is not None and self.force is not None and set(self.codes) == {self.force}:
-            account.slots[self.force, self.claim.month] = account.read - account.excluded.total()
-        elif not account.slots:
-            account.notes[NOTHING_OBSERVED] += 1
+def note_given_force(account: FileAccount, claim: Claim) -> None:
+    """Notes that the caller named the force of a file that names none."""
+    if claim.force is None:
+        account.notes[FORCE_GIVEN] += 1
+
+
+def count_months(account: FileAccount, codes: Sequence[str], forces: np.ndarray, months: np.ndarray) -> None:
+    """Counts rows by force-month: the file's month where it names one, else each row's own.
+
+    `forces[i]` is the position of row i's force in `codes`.
+    """
+    own = account.month
+    slots = months if own is None else np.full_like(months, own)
+    for (code, month), n in _pairs(forces, slots).items():
+        account.slots[codes[code], month] += n
+    if own is not None:
+        for (code, month), n in _pairs(forces, months).items():
+            if month != own:
+                account.other_months[month] += n
+                which = f"{codes[code]} {month_label(own)} -> {month_label(month)}"
+                account.notes[f"{LONDON_MONTH}: {which}"] += n
+
+
+def observe(account: FileAccount, codes: Sequence[str]) -> None:
+    """Closes the count: a file of one force-month fills its slot with every row that came, be it none."""
+    if account.month is not None and account.force is not None and set(codes) == {account.force}:
+        account.slots[account.force, account.month] = account.read - account.excluded.total()
+    elif not account.slots:
+        account.notes[NOTHING_OBSERVED] += 1
 
 
 def _pairs(one: np.ndarray, other: np.ndarray) -> dict[tuple[int, int], int]:
     """How often each pair of values occurs."""
     if not len(one):
         return {}
+    if (one == one[0]).all() and (other == other[0]).all():
+        return {(int(one[0]), int(other[0])): len(one)}
     key = one.astype(np.int64) << 32 | other.astype(np.int64)
     values, counts = np.unique(key, return_counts=True)
     return {(int(value) >> 32, int(value) & 0xFFFFFFFF): int(n) for value, n in zip(values, counts)}

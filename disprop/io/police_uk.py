@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ from disprop.codelists import force_code, nearest
 from disprop.errors import UsageError
 from disprop.io.archive import Found, Progress, find_members, refuse_changed
 from disprop.io.choice import Chosen, choose, refuse_two_files
+from disprop.io.csv_scan import read_members
 from disprop.io.dates import check_time_zone
-from disprop.io.intake import FileAccount, Settings, read_file
+from disprop.io.intake import FileAccount, Settings
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import FORCE_NOT_USED, TWO_MONTHS, refuse
 from disprop.months import month_label
@@ -122,33 +124,26 @@ class PoliceUk:
         self._last: _Intake | None = None
 
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Record batches of at most one 4 MiB block of a file each, files in order.
+        """Record batches of at most one 4 MiB block of a file, or of several small files each, files in order.
 
         `columns` names those wanted, to spare coding the rest (`force` and `month` always come); every row is judged
         all the same, but notes on values are made for the columns wanted only.
         """
         intake, quarantine = _Intake(), Quarantine(self._quarantine)
         settings = Settings(_wanted(columns), self._force, self._time_zone, quarantine)
-        done = 0
         try:
-            for one in self._chosen:
-                account = FileAccount(one.member.name, one.claim.force or self._force, one.claim.month)
-                yield from read_file(one.member, one.claim, settings, account, self._reporter(done, account.name))
-                self._refuse_changed(len(intake.files), account)
-                intake.add(account)
-                done += account.bytes
+            with closing(read_members(self._chosen, settings, self._progress)) as members:
+                for batch, finished in members:
+                    for account in finished:
+                        self._refuse_changed(len(intake.files), account)
+                        intake.add(account)
+                    if batch is not None and batch.num_rows:
+                        yield batch
         finally:
             quarantine.close()
             self._found.close()
         intake.examples = quarantine.examples
         self._last = intake
-
-    def _reporter(self, done: int, name: str) -> Callable[[int], None] | None:
-        progress = self._progress
-        if progress is None:
-            return None
-        total = sum(one.member.size for one in self._chosen)
-        return lambda n: progress(done + n, total, name)
 
     def _refuse_changed(self, place: int, account: FileAccount) -> None:
         """Two reads of one source must see the same bytes."""

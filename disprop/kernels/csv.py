@@ -1,0 +1,195 @@
+"""Scanning the bytes of a regular CSV file of searches: fields, labels as numbers, instants and degrees in one pass.
+
+Regular is what needs no judgement: no quote, no NUL, no carriage return but before a line feed, the same number of
+fields in every line, a line feed at the end; dates in the one plain form, coordinates as plain decimals within given
+limits. The kernel stops at the first line that is not so. It is told where a file starts and ends in a buffer of bytes,
+which it sees as words of 8 bytes too: labels are hashed and compared 8 bytes at a time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from disprop.kernels._jit import inner, kernel
+
+PADDING = 16
+"""Zero bytes that must follow the last file in the buffer."""
+WORDS = 2048
+"""Distinct labels that a column may have in one buffer."""
+SLOTS = 4 * WORDS
+LONGEST_LINE = 65_536
+
+UNUSED, DATE, LATITUDE, LONGITUDE = -1, -2, -3, -4
+"""What a field is, beside the number of a label column."""
+
+DATE_FORM = np.frombuffer(b"0000-00-00T00:00:00+00:009999-19-39T29:59:59-29:59", dtype=np.uint8)
+"""Least and greatest byte at each place of a plain date."""
+
+_COMMA, _LINE_FEED, _RETURN, _POINT, _MINUS = 44, 10, 13, 46, 45
+_ENDS = np.int64(1 << 0 | 1 << 10 | 1 << 13 | 1 << 34 | 1 << 44)  # \0 \n \r " , end a field, or a regular file
+_DATE_WIDTH, _DAY = 25, 86_400
+_BAD = -(2**62)
+_MOST_DIGITS = 15  # below 2^53, so that one division gives the nearest float64, as every correct parser does
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_TO_SLOT, _FOLD = np.uint64(51), np.uint64(32)
+_ONE, _THREE, _SEVEN, _SIXTY_THREE = np.uint64(1), np.uint64(3), np.uint64(7), np.uint64(63)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@inner
+def _word(words, at, n):  # type: ignore[no-untyped-def]
+    """The 8 bytes that start at byte `at`, or the first `n` of them and zeros."""
+    shift = (np.uint64(at) & _SEVEN) << _THREE
+    word = (words[at >> 3] >> shift) | ((words[(at >> 3) + 1] << _ONE) << (_SIXTY_THREE - shift))
+    return word & (_ALL >> np.uint64(64 - 8 * n)) if n < 8 else word
+
+
+@inner
+def _find(words, at, n, slots, known):  # type: ignore[no-untyped-def]
+    """The slot of a label of `n` bytes, and its number: -1 when it is new. `known` holds starts and lengths."""
+    mixed = np.uint64(n)
+    for i in range(0, n, 8):
+        mixed = (mixed ^ _word(words, at + i, n - i)) * _MIX
+        mixed ^= mixed >> _FOLD
+    slot = np.int64((mixed * _MIX) >> _TO_SLOT)
+    while slots[slot] != 0:
+        code = np.int64(slots[slot]) - 1
+        different = known[2 * code + 1] != n
+        i = 0
+        while i < n and not different:
+            different = _word(words, at + i, n - i) != _word(words, known[2 * code] + i, n - i)
+            i += 8
+        if not different:
+            return slot, code
+        slot = (slot + 1) & (SLOTS - 1)
+    return slot, -1
+
+
+@inner
+def _number(text, at, stop):  # type: ignore[no-untyped-def]
+    """A plain decimal such as -1.85: digits, and digits after a point if there is one; NaN for anything else."""
+    sign = -1.0 if text[at] == _MINUS else 1.0
+    first = at + 1 if text[at] == _MINUS else at
+    whole, scale, point = np.int64(0), 1.0, stop
+    for i in range(first, stop):
+        digit = np.int64(text[i]) - 48
+        if 0 <= digit <= 9:
+            whole = whole * 10 + digit
+            scale = scale * 10.0 if i > point else scale
+        elif digit == _POINT - 48 and point == stop:
+            point = i
+        else:
+            return np.nan
+    if first == stop or point == first or point == stop - 1 or stop - first > _MOST_DIGITS:
+        return np.nan
+    return sign * (whole / scale)
+
+
+@inner
+def _two(text, at):  # type: ignore[no-untyped-def]
+    return 10 * np.int64(text[at]) + np.int64(text[at + 1]) - 528
+
+
+@inner
+def _days(year, month, day):  # type: ignore[no-untyped-def]
+    """Days since 1 January 1970 in the Gregorian calendar; years start in March, so that leap days come last."""
+    year, month = (year - 1, month + 12) if month <= 2 else (year, month)
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 719_469
+
+
+@inner
+def _seconds(text, at, form):  # type: ignore[no-untyped-def]
+    """UTC seconds of 2019-04-30T23:30:00+01:00, and of no other form."""
+    for i in range(_DATE_WIDTH):
+        if not form[i] <= text[at + i] <= form[_DATE_WIDTH + i]:
+            return _BAD
+    year, month, day = 100 * _two(text, at) + _two(text, at + 2), _two(text, at + 5), _two(text, at + 8)
+    hour, hours, sign = _two(text, at + 11), _two(text, at + 20), 44 - np.int64(text[at + 19])
+    days = _days(year, month, day)
+    if year < 1 or month < 1 or month > 12 or day < 1 or days >= _days(year, month + 1, 1) or hour > 23 or hours > 23:
+        return _BAD
+    if sign == 0:
+        return _BAD
+    minutes = _two(text, at + 14) - sign * _two(text, at + 23)
+    return days * _DAY + (hour - sign * hours) * 3600 + minutes * 60 + _two(text, at + 17)
+
+
+@inner
+def _lines(text, start, stop):  # type: ignore[no-untyped-def]
+    """How many line feeds there are, counted apart from the splitting; -1 where a byte is not ASCII."""
+    n, most = 0, np.uint8(0)
+    for i in range(start, stop):
+        n += text[i] == _LINE_FEED
+        most |= text[i]
+    return n if most < 128 else -1 - n
+
+
+@kernel(
+    "int64(uint8[::1], uint64[::1], int64[:,::1], int64[::1], uint8[::1], float64[::1], int64[::1], int64,"
+    " int64[:,::1], int32[:,::1], int64[:,::1], int64[::1], int32[:,::1], int64[:,::1], float64[:,::1])",
+    wraps=True,
+)
+def scan(  # type: ignore[no-untyped-def]
+    text, words, bounds, roles, form, limits, months, first_month,
+    out_files, out_slots, out_labels, out_known, out_codes, out_times, out_degrees,
+):  # fmt: skip
+    """Scan the lines of several files, one after the other; returns how many files, up to the first irregular one.
+
+    text, words: the buffer, as bytes and as words. bounds: where the lines of each file start and stop. roles: what
+    each field of a line is. form: DATE_FORM. limits: least and greatest latitude, then longitude. months: the UTC
+    second at which each month begins by UK local time, from month `first_month` on, and the end of the last.
+
+    out_files: the row after the last of each file, its line feeds, and 1 where a byte is not ASCII. out_slots,
+    out_labels, out_known: the labels of each column, as a hash table, where each first stood and its length, and how
+    many they are. out_codes: each row's label in each column, -1 for blank. out_times: its instant (UTC seconds) and
+    analysis month. out_degrees: latitude and longitude, NaN for blank.
+    """
+    row, month = 0, 0
+    for file in range(bounds.shape[0]):
+        at, stop = bounds[file, 0], bounds[file, 1]
+        lines = _lines(text, at, stop)
+        out_files[file, 1], out_files[file, 2] = (lines, 0) if lines >= 0 else (-1 - lines, 1)
+        while at < stop:
+            line = at
+            for j in range(roles.size):
+                begin = at
+                while text[at] > _COMMA or (_ENDS >> np.int64(text[at])) & 1 == 0:
+                    at += 1
+                if text[at] != _COMMA and j < roles.size - 1:
+                    return file
+                role = roles[j]
+                if role >= 0:
+                    code = -1
+                    if at > begin:
+                        slot, code = _find(words, begin, at - begin, out_slots[role], out_labels[role])
+                        if code < 0:
+                            code = out_known[role]
+                            if code == WORDS:
+                                return file
+                            out_slots[role, slot] = out_known[role] = code + 1
+                            out_labels[role, 2 * code], out_labels[role, 2 * code + 1] = begin, at - begin
+                    out_codes[role, row] = code
+                elif role == DATE:
+                    seconds = _seconds(text, begin, form) if at - begin == _DATE_WIDTH else _BAD
+                    if seconds < months[0] or seconds >= months[months.size - 1]:
+                        return file
+                    while seconds < months[month]:
+                        month -= 1
+                    while seconds >= months[month + 1]:
+                        month += 1
+                    out_times[0, row], out_times[1, row] = seconds, first_month + month
+                elif role < DATE:
+                    axis, degrees = LATITUDE - role, np.nan
+                    if at > begin:
+                        degrees = _number(text, begin, at)
+                        if not limits[2 * axis] <= degrees <= limits[2 * axis + 1]:
+                            return file
+                    out_degrees[axis, row] = degrees
+                at += 1
+            if text[at - 1] == _RETURN:
+                at += 1
+            if text[at - 1] != _LINE_FEED or at > stop or at - line > LONGEST_LINE:
+                return file
+            row += 1
+        out_files[file, 0] = row
+    return bounds.shape[0]
