@@ -32,6 +32,19 @@ def test_estimates_stand_in_order_and_evenly_on_a_ratio_scale():
     assert c - b == pytest.approx(b - a, rel=1e-3)
 
 
+@pytest.mark.parametrize("scale", [RATIO, SHARE])
+def test_everything_that_is_drawn_lies_in_the_box(scale):
+    marks = [Mark("a", "", 0.1, 0.05, 0.4, 0.02, 0.9), Mark("b", "", bound_low=0.01, bound_high=0.99)]
+    for svg in (drawn(marks, scale).wide, drawn(marks, scale).narrow):
+        width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+        outside_markers = re.sub(r"<defs>.*?</defs>", "", svg, flags=re.DOTALL)
+        xs = [float(x) for x in re.findall(r"[ML] (-?[\d.]+) -?[\d.]+", outside_markers)]
+        xs += [float(x) for x in re.findall(r'<use [^>]*x="(-?[\d.]+)"', svg)]
+        assert len(xs) > 10
+        assert min(xs) >= 0
+        assert max(xs) <= width
+
+
 def test_bounds_have_their_own_colour_and_brackets():
     interval = drawn([Mark("a", "", 0.2, 0.1, 0.3)], SHARE).wide
     bounds = drawn([Mark("a", "", bound_low=0.1, bound_high=0.3)], SHARE).wide

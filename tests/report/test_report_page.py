@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 import disprop.report.page
@@ -312,9 +313,9 @@ def test_a_hostile_group_is_text_in_drawings():
     frames = {name: inputs.results[name].copy() for name in ("search_rate", "arrest")}
     for frame in frames.values():
         if "ethnicity_self" in frame:
-            frame["ethnicity_self"] = frame["ethnicity_self"].replace("Black", "<b>$&</b>")
+            frame["ethnicity_self"] = frame["ethnicity_self"].replace("Black", "<b>$x^2$</b>")
     page = Page(render_page(replace(inputs, results=frames)))
-    assert any(text == "<b>$&</b>" for drawing in page.drawings for text, _ in drawing.letters)
+    assert any(text == "<b>$x^2$</b>" for drawing in page.drawings for text, _ in drawing.letters)
 
 
 def test_invented_records_say_so_everywhere(rendered):
@@ -329,6 +330,42 @@ def test_invented_records_say_so_everywhere(rendered):
 
 def test_real_records_do_not(rendered):
     assert "SYNTHETIC" not in rendered("given")
+
+
+def test_rows_of_another_force_stay_out_of_the_page():
+    inputs = case("small")
+    rates = inputs.results["search_rate"]
+    other = rates.assign(force="kent", numerator=987_654.0)
+    both = replace(inputs, results={"search_rate": pd.concat([other, rates], ignore_index=True)})
+    page = Page(render_page(both))
+    assert len(page.body("rates")) == len(rates) + 1
+    assert "987,654" not in page.text
+    assert "987654" in csv_tables(both)["search_rate.csv"]
+
+
+def test_the_licence_of_public_records_is_not_claimed_for_others():
+    page = Page(render_page(replace(case("small"), dataset="force extract", results={})))
+    assert not LINKS_OUT & set(page.links)
+
+
+def test_bounds_stand_beside_an_estimate_only_where_they_reach_beyond_its_interval(read):
+    key = "bounds, by what is unknown"
+    drawn = {(name, drawing.attributes["aria-labelledby"].split("-chart")[0]): [text for text, _ in drawing.letters]
+             for name in ("given", "vanished") for drawing in read(name).drawings}  # fmt: skip
+    for name, frame in (("given", "arrest"), ("vanished", "arrest")):
+        rows = [row for row in case(name).rows(frame) if row["denominator"] >= 10]
+        beyond = any(row["bound_low"] < row["low"] or row["bound_high"] > row["high"] for row in rows)
+        assert (key in drawn[name, frame]) == beyond == (name == "vanished")
+
+
+def test_one_group_refused_among_others():
+    inputs = case("given")
+    arrest = inputs.results["arrest"].copy()
+    refused = ["numerator", "estimate", "low", "high", "bound_low", "bound_high"]
+    arrest.loc[arrest["ethnicity_self"] == "Black", refused] = float("nan")
+    page = Page(render_page(replace(inputs, results={"arrest": arrest})))
+    assert [text for text, _ in page.drawings[0].letters].count("refused") == 1
+    assert next(cells for cells in page.body("arrest") if cells[0] == "Black")[3] == "[x]"
 
 
 # Files -------------------------------------------------------------------------------------------------------------

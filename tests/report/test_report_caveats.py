@@ -1,0 +1,79 @@
+"""What is said to bear on a report does, and what does not bear on it is not said."""
+
+from dataclasses import replace
+
+import pytest
+
+from disprop.report.caveats import caveats, questions
+from disprop.report.foot import unknown
+from disprop.report.words import RATIO_SAID
+from tests.report import naive_report as naive
+from tests.report.cases import case
+
+ASKED = {
+    "reasons": "For what reasons and under which powers",
+    "where": "Where are searches made?",
+    "unknown": "Why is ethnicity not known for",
+    "finds": "Do find rates differ by what is searched for",
+    "no finds": "Whether the item searched for was found is not known for",
+    "flag": "What does the force mean by a linked outcome",
+    "grounds": "Has a sample of records been read for reasonable grounds?",
+    "children": "For each search of a child",
+    "video": "How many searches were recorded on body-worn video",
+    "holes": "What happened to the records of",
+    "labels": "Can the force put right the rows and labels",
+}
+ALWAYS = {"where", "unknown", "grounds", "children"}
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("whole", {"reasons", "finds", "flag"}),
+        ("given", {"reasons", "finds", "flag", "labels", "video"}),
+        ("refused", {"reasons", "no finds", "video", "labels"}),
+        ("covered", {"reasons", "no finds", "flag", "holes", "labels", "video"}),
+        ("no residents", {"no finds", "flag", "labels", "video"}),
+    ],
+)
+def test_questions_that_the_figures_raise(name, more):
+    asked = [text for _, text in questions(case(name))]
+    assert {key for key, start in ASKED.items() if any(text.startswith(start) for text in asked)} == ALWAYS | more
+    assert len(asked) == len(ALWAYS | more)
+
+
+def test_every_caveat_is_said_somewhere_and_has_a_name_of_its_own():
+    said = {
+        entry for name in ("whole", "few", "partial", "vanished", "refused", "small") for entry in caveats(case(name))
+    }
+    names = [name for name, _ in said]
+    assert len(set(names)) == len(names)
+    assert {"Residents", "Too few", "Missing months", "Missing labels", "Month to month", "Ethnicity not known"} <= set(
+        names
+    )
+
+
+def test_the_city_is_flagged_by_its_own_caveat():
+    city = replace(case("small"), force="city-of-london")
+    assert "The City by day" in dict(caveats(city))
+    assert "The City by day" not in dict(caveats(case("small")))
+
+
+def test_public_files_are_spoken_of_only_where_they_were_read():
+    other = replace(case("small"), dataset="force extract")
+    assert "Records that are alike" in dict(caveats(case("small")))
+    assert "Records that are alike" not in dict(caveats(other))
+
+
+@pytest.mark.parametrize("name", ["whole", "given", "covered"])
+def test_what_the_unknown_could_change_is_what_the_bounds_say(name):
+    inputs = case(name)
+    table = next(block for block in unknown(inputs).blocks if block.kind == "table" and block.name == "unknown")
+    ratios = [row for row in inputs.rows("rate_ratio") if row["verdict"] in RATIO_SAID]
+    assert ratios
+    for row in ratios:
+        said = f"{row['group']} {naive.span(row['bound_low'], row['bound_high'], naive.ratio)} times"
+        assert said in table.rows[0][2]
+    assert table.rows[0][1] == naive.count(ratios[0]["n_unknown"])
+    find = inputs.one("linked_find_all")
+    assert table.rows[1][2] == f"{naive.span(find['bound_low'], find['bound_high'], naive.percent)} of all searches"
