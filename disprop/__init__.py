@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from disprop.io.police_uk import read_police_uk
     from disprop.job import make_report
     from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
+    from disprop.measures.decomposed import area_decomposition
     from disprop.measures.forces import funnel, outlier_lines, rank_range
     from disprop.measures.looks import months_needed, screening_list, shrunken_rates, shrunken_ratios, shrunken_shares
     from disprop.measures.marks import clock_conventions, midnight_shares, record_marks, repeated_shares
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         share_on_video,
     )
     from disprop.measures.similar import against_similar, similar_group_average, similar_groups
+    from disprop.measures.standardised import age_standardised_rate, age_standardised_ratio
     from disprop.measures.unknowns import (
         agreement_matrix,
         agreement_share,
@@ -56,8 +58,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "Tally": "tallies",
     "against_similar": "measures.similar",
+    "age_standardised_rate": "measures.standardised",
+    "age_standardised_ratio": "measures.standardised",
     "agreement_matrix": "measures.unknowns",
     "agreement_share": "measures.unknowns",
+    "area_decomposition": "measures.decomposed",
     "arrest_share": "measures.shares",
     "audit": "",
     "census": "io.census",

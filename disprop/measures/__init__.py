@@ -99,6 +99,32 @@ MEASURES = {
             compares=True,
         ),
         Measure(
+            "age_standardised_rate",
+            "standardised",
+            "age_standardised_rate",
+            "Searches per 1,000 residents a year, had all groups the same ages.",
+            ("age_band",),
+            True,
+        ),
+        Measure(
+            "age_standardised_ratio",
+            "standardised",
+            "age_standardised_ratio",
+            "Rate over the rate of a reference, their ages made equal.",
+            ("age_band",),
+            True,
+            True,
+        ),
+        Measure(
+            "area_decomposition",
+            "decomposed",
+            "area_decomposition",
+            "What a ratio is made of: between forces, between areas, within areas.",
+            ("area",),
+            True,
+            True,
+        ),
+        Measure(
             "tipping_share", "unknowns", "tipping_share", "Share of the unknown that makes the ratio 1.", (), True, True
         ),
         Measure(
