@@ -125,7 +125,7 @@ def bounds(low: float | None, high: float | None, style: Callable[[float | None]
     """Two bounds; as one figure where they are the same.
 
     >>> bounds(0.034, 0.225, percent), bounds(0.0, 0.0, percent)
-    ('3.4% to 22%', '0%')
+    ('3.4% to 23%', '0%')
     """
     return style(low) if style(low) == style(high) else span(low, high, style)
 

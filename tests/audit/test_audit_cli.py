@@ -50,6 +50,7 @@ def place(tmp_path, monkeypatch):
             group = chance.choice(["White", "Asian", "Black", "Mixed"], p=[0.5, 0.3, 0.14, 0.06])
             unit = chance.choice(["North", "South"])
             rows.writerow([f"S{i:05}", f"2024-03-{1 + i % 31:02} 21:15", group, unit, f'seen to pass "it", {i}'])
+    Path("salt.txt").write_text("07" * 32 + "\n")  # a new salt would draw another sample at every run
     return tmp_path
 
 
