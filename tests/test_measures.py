@@ -116,7 +116,9 @@ def test_pooled_forces_leave_out_those_without_residents_by_name():
     both = [r for r in some if r["force"] != "btp" and naive.group5(r["ethnicity_self"]) == "White"]
     people = PEOPLE["kent"]["White"] + PEOPLE["west-midlands"]["White"]
     assert white.estimate == pytest.approx(naive.rate(len(both), people, 8))
-    assert "without British Transport Police" in white.flag
+    without = sum(r["force"] != "btp" for r in some)
+    totals = f"{without:,} searches, with it {len(some):,}"
+    assert f"without British Transport Police (force without residents): {totals}" in white.flag
     assert (white.covered_months, white.period_months) == (16, 16)
 
 

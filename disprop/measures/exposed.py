@@ -76,10 +76,10 @@ class Exposed:
             keep &= (self.n + self.years).sum(axis=over, keepdims=True) > 0
         return keep
 
-    def unknown(self) -> np.ndarray:
-        """Records of each cell's slice whose group is not known on some populated axis; an area is a slice."""
+    def unknown(self, *, within: str = AREA) -> np.ndarray:
+        """Records of each cell's slice whose group is unknown on some populated axis; codes of `within` are slices."""
         known, total = self.n.copy(), self.n
-        of_people = [at for at, axis in enumerate(self.axes) if axis.name in self.populated and axis.name != AREA]
+        of_people = [at for at, axis in enumerate(self.axes) if axis.name in self.populated and axis.name != within]
         for at in of_people:
             axis = self.axes[at]
             known = known * _along(np.isin(axis.codes, axis.groups), at, known.ndim)
@@ -198,7 +198,15 @@ def _cover(tally: Tally, population: Tally, by: Sequence[str]) -> tuple[Coverage
         cover.rows[keep],
         cover.named,
     )
-    return fewer, f"without {', '.join(codelist('force').label(f) for f in bare)} ({NO_RESIDENTS_RULE})"
+    return fewer, _left_out(tally, bare)
+
+
+def _left_out(tally: Tally, forces: Sequence[str]) -> str:
+    """Which forces a pooled rate leaves out, and the totals with and without them."""
+    names = ", ".join(codelist("force").label(force) for force in forces)
+    total = tally.project(["force"])
+    theirs = sum(total[{"force": force}] for force in forces if force in total.axis("force").codes)
+    return f"without {names} ({NO_RESIDENTS_RULE}): {total.total - theirs:,} {tally.unit}, with it {total.total:,}"
 
 
 def _place(values: np.ndarray, of: Tally, axes: Sequence[Axis]) -> np.ndarray:
