@@ -27,10 +27,15 @@ REPEATED_SHARE = 0.15
 """Repeats above this are flagged; about one row in twenty repeats anywhere: people searched together."""
 CLOCK_ERROR = 0.01
 """Chance at which one clock's midnights are told from the other's."""
+HEAPED = 0.01
+"""Share of summer records at a midnight from which midnights speak: times filled in, not searches at that minute."""
+CLOCK_GAP = 10.0
+"""Log-likelihood gap at which hours speak: not 3, because searches come in clusters and seasons move them."""
 
 UTC_CLOCK = "UTC"
 LOCAL_AS_UTC = "local time written as UTC"
 CANNOT_TELL = "cannot be told"
+_NOT_TOLD = np.array(CANNOT_TELL, dtype=object)
 
 
 @dataclass
@@ -41,8 +46,11 @@ class _Counts:
     timed: int = 0
     source: int = 0
     london: int = 0
+    summer: int = 0
     summer_source: int = 0
     summer_london: int = 0
+    summer_hours: np.ndarray = field(default_factory=lambda: np.zeros(24, dtype=np.int64))
+    winter_hours: np.ndarray = field(default_factory=lambda: np.zeros(24, dtype=np.int64))
     hashes: list[np.ndarray] = field(default_factory=list)
 
     @property
@@ -53,7 +61,11 @@ class _Counts:
 
 @dataclass(frozen=True)
 class RecordMarks:
-    """Counts by force-month, in order: rows, rows with a time, midnights on each clock, rows that repeat."""
+    """Counts by force-month, in order: rows, rows with a time, midnights on each clock, rows that repeat.
+
+    `summer` counts rows while London's clock is an hour ahead; `summer_hours` and `winter_hours` count the hours as
+    published (force-month x 24) of rows that are at midnight on neither clock.
+    """
 
     force: tuple[str, ...]
     month: tuple[str, ...]
@@ -61,8 +73,11 @@ class RecordMarks:
     timed: np.ndarray
     source: np.ndarray
     london: np.ndarray
+    summer: np.ndarray
     summer_source: np.ndarray
     summer_london: np.ndarray
+    summer_hours: np.ndarray
+    winter_hours: np.ndarray
     repeated: np.ndarray
 
 
@@ -84,9 +99,14 @@ def record_marks(source: Any) -> RecordMarks:
         if batch.num_rows:
             _add(found, batch)
     keys = sorted(found)
-    names = ("rows", "timed", "source", "london", "summer_source", "summer_london", "repeated")
-    columns = (np.array([getattr(found[key], name) for key in keys], dtype=np.int64) for name in names)
-    return RecordMarks(tuple(force for force, _ in keys), tuple(month_label(month) for _, month in keys), *columns)
+    columns = {name: np.array([getattr(found[key], name) for key in keys], dtype=np.int64) for name in _MARKS}
+    return RecordMarks(tuple(force for force, _ in keys), tuple(month_label(month) for _, month in keys), **columns)
+
+
+_MARKS = (
+    *("rows", "timed", "source", "london", "summer", "summer_source", "summer_london"),
+    *("summer_hours", "winter_hours", "repeated"),
+)
 
 
 def midnight_shares(marks: RecordMarks) -> pd.DataFrame:
@@ -135,49 +155,92 @@ def midnight_shares(marks: RecordMarks) -> pd.DataFrame:
 
 
 def clock_conventions(marks: RecordMarks) -> pd.DataFrame:
-    """Which clock each force's times are on, inferred from where its midnights heap in summer.
+    """Which clock each force's times are on: UTC, as they say, or local time written as UTC.
 
-    Public times say UTC. A force that heaps at midnight by London's clock wrote UTC; one that heaps at midnight as
-    published wrote local time and called it UTC: its summer hours are an hour off, which can move a search to another
-    day, month, or side of dusk. Winter tells nothing. A force with few summer midnights cannot be told.
+    Two witnesses. Midnights: a force that fills in times, in summer, at midnight by London's clock wrote UTC, one that
+    does so at midnight as published wrote local time (`clock_of_midnights`). Hours: the same force's day should lag by
+    an hour in summer if it wrote UTC, and not if it wrote local time (`clock_of_hours`; needs summer and winter). One
+    that is silent leaves it to the other; where they contradict each other it cannot be told. Times an hour off move
+    searches to another day, month, or side of dusk.
 
-    Returns result rows, one a force: `numerator` midnights as published, `denominator` midnights on either clock, both
-    in summer; `flag` is "UTC", "local time written as UTC" or "cannot be told".
+    Returns result rows, one a force: `flag` is "UTC", "local time written as UTC" or "cannot be told"; `method` the
+    witnesses; `numerator` summer midnights as published, `denominator` summer midnights on either clock.
 
     >>> import disprop as dp
-    >>> clock_conventions(record_marks(dp.synthetic.make_records(months=["2019-06"]))).flag.tolist()
-    ['cannot be told']
+    >>> marks = record_marks(dp.synthetic.make_records(months=["2019-01", "2019-02", "2019-06", "2019-07"]))
+    >>> clock_conventions(marks)[["method", "flag"]].values.tolist()
+    [['hours', 'UTC']]
     """
     forces = list(dict.fromkeys(marks.force))
     names = np.array(marks.force, dtype=object)
-    source, london = (
-        np.array([side[names == force].sum() for force in forces], dtype=np.int64)
-        for side in (marks.summer_source, marks.summer_london)
+    at = [names == force for force in forces]
+    source, london, summer = (
+        np.array([side[one].sum() for one in at], dtype=np.int64)
+        for side in (marks.summer_source, marks.summer_london, marks.summer)
     )
+    midnights = clock_of_midnights(source_midnights=source, london_midnights=london, records=summer)
+    hours = [
+        clock_of_hours(summer=marks.summer_hours[one].sum(axis=0), winter=marks.winter_hours[one].sum(axis=0))
+        for one in at
+    ]
+    told = [_witnesses(one, other) for one, other in zip(midnights, hours)]
     return result_frame(
         {"force": forces},
         {
             "measure": "clock_conventions",
             "numerator": source,
             "denominator": source + london,
+            "method": [method for _, method in told],
             "unit": "midnights in summer",
-            "flag": clock_of(source_midnights=source, london_midnights=london).tolist(),
+            "flag": [clock for clock, _ in told],
         },
     )
 
 
-def clock_of(*, source_midnights: ArrayLike, london_midnights: ArrayLike) -> np.ndarray:
-    """The clock that summer midnights speak for: more on one clock than halves would give once in 100 times.
+def clock_of_midnights(*, source_midnights: ArrayLike, london_midnights: ArrayLike, records: ArrayLike) -> np.ndarray:
+    """The clock that summer midnights speak for, where there are too many of them to be searches at that minute.
 
-    >>> clock_of(source_midnights=[24, 3, 6], london_midnights=[0, 34, 0]).tolist()
+    Silent where neither midnight holds 1% of the records, or where the two are closer than halves are once in 100.
+
+    >>> clock_of_midnights(source_midnights=[24, 3, 6], london_midnights=[0, 34, 0], records=[530, 653, 364]).tolist()
     ['local time written as UTC', 'UTC', 'cannot be told']
     """
     source, london = np.asarray(source_midnights, dtype=float), np.asarray(london_midnights, dtype=float)
     share = proportion_interval(
         events=source, trials=source + london, confidence=1 - CLOCK_ERROR, method="clopper_pearson"
     )
+    heaped = np.maximum(source, london) >= HEAPED * np.maximum(np.asarray(records, dtype=float), 1)
     low, high = np.nan_to_num(share.low), np.nan_to_num(share.high, nan=1.0)
-    return np.select([low > 0.5, high < 0.5], np.array([LOCAL_AS_UTC, UTC_CLOCK], dtype=object)[:, None], CANNOT_TELL)
+    rules = [heaped & (low > 0.5), heaped & (high < 0.5)]
+    return np.select(rules, [np.array(word, dtype=object) for word in (LOCAL_AS_UTC, UTC_CLOCK)], _NOT_TOLD)
+
+
+def clock_of_hours(*, summer: ArrayLike, winter: ArrayLike) -> str:
+    """The clock that hours speak for: does the summer day lag the winter day by an hour, as published?
+
+    Log likelihood of the summer hours under the winter's profile, moved by an hour and not moved; silent where the two
+    are closer than 10, and where either season has no record.
+
+    summer, winter: counts by hour as published, shape (24,).
+
+    >>> winter = [5] * 8 + [20, 40, 60, 80] * 3 + [90, 60, 30, 10]
+    >>> clock_of_hours(summer=winter[1:] + winter[:1], winter=winter), clock_of_hours(summer=winter, winter=winter)
+    ('UTC', 'local time written as UTC')
+    """
+    counts, profile = np.asarray(summer, dtype=float), np.asarray(winter, dtype=float) + 1
+    log = np.log(profile / profile.sum())
+    gap = float((counts * (np.roll(log, -1) - log)).sum())
+    if abs(gap) < CLOCK_GAP or not np.asarray(winter).any():
+        return CANNOT_TELL
+    return UTC_CLOCK if gap > 0 else LOCAL_AS_UTC
+
+
+def _witnesses(midnights: str, hours: str) -> tuple[str, str | None]:
+    """The clock that the witnesses agree on, and which they were."""
+    spoken = {name: clock for name, clock in (("midnights", midnights), ("hours", hours)) if clock != CANNOT_TELL}
+    if len(set(spoken.values())) != 1:
+        return CANNOT_TELL, " against ".join(spoken) or None
+    return next(iter(spoken.values())), " and ".join(spoken)
 
 
 def repeated_shares(marks: RecordMarks) -> pd.DataFrame:
@@ -218,13 +281,15 @@ def _add(found: dict[tuple[str, int], _Counts], batch: pa.RecordBatch) -> None:
     hashes = _hashes(frame)
     forces = np.array([force_code(str(force)) for force in frame["force"].unique()], dtype=object)
     force_at = frame["force"].map(dict(zip(frame["force"].unique(), range(len(forces))))).to_numpy()
-    marks = _midnights(batch)
+    marks, hours = _times(batch)
     for (at, month), rows in frame.groupby([force_at, frame["month"].to_numpy()]).indices.items():
         counts = found.setdefault((forces[at], int(month)), _Counts())
         counts.rows += len(rows)
         counts.hashes.append(hashes[rows])
         for name, mark in marks.items():
             setattr(counts, name, getattr(counts, name) + int(mark[rows].sum()))
+        for name, mark in hours.items():
+            setattr(counts, name, getattr(counts, name) + np.bincount(mark[rows][mark[rows] >= 0], minlength=24))
 
 
 def _hashes(frame: pd.DataFrame) -> np.ndarray:
@@ -234,22 +299,22 @@ def _hashes(frame: pd.DataFrame) -> np.ndarray:
     return np.asarray(pd.util.hash_pandas_object(frame[columns], index=False).to_numpy())
 
 
-def _midnights(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
-    """Which rows have a time, are at midnight on each clock, and are so in summer."""
+def _times(batch: pa.RecordBatch) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Which rows have a time, are at midnight on each clock, and in summer; and hours, -1 where they do not count."""
     if "event_time" not in batch.schema.names:
-        return {}
+        return {}, {}
     column = batch["event_time"]
     timed = ~np.asarray(column.is_null())
-    seconds = column.fill_null(0).cast("int64").to_numpy(zero_copy_only=False)
-    london = london_seconds(np.maximum(seconds, _EARLIEST))
-    summer = london != np.maximum(seconds, _EARLIEST)
-    source_midnight, london_midnight = timed & (seconds % DAY == 0), timed & (london % DAY == 0)
-    return {
-        "timed": timed,
-        "source": source_midnight,
-        "london": london_midnight,
-        "summer_source": source_midnight & summer,
-        "summer_london": london_midnight & summer,
+    seconds = np.maximum(column.fill_null(0).cast("int64").to_numpy(zero_copy_only=False), _EARLIEST)
+    local = london_seconds(seconds)
+    summer = timed & (local != seconds)
+    source, london = timed & (seconds % DAY == 0), timed & (local % DAY == 0)
+    marks = {"timed": timed, "source": source, "london": london, "summer": summer}
+    marks |= {"summer_source": source & summer, "summer_london": london & summer}
+    hour, counts = seconds % DAY // HOUR, timed & ~source & ~london
+    return marks, {
+        "summer_hours": np.where(counts & summer, hour, -1),
+        "winter_hours": np.where(counts & ~summer, hour, -1),
     }
 
 
