@@ -36,6 +36,7 @@ class Commands(click.Group):
         "months": ("disprop.commands_forces", "months"),
         "looks": ("disprop.commands_forces", "looks"),
         "sentinels": ("disprop.commands_forces", "sentinels"),
+        "store": ("disprop.commands_store", "store"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -126,6 +127,11 @@ population_option = click.option(
     type=click.Path(exists=True, dir_okay=False),
     help="Residents: a saved tally instead of Census 2021.",
 )
+areas_option = click.option(
+    "--areas",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Boundaries of local authorities (TopoJSON or GeoJSON): the area of each search is found from its place.",
+)
 holes_option = click.option(
     "--covered",
     "holes",
@@ -137,12 +143,33 @@ holes_option = click.option(
 
 @contextmanager
 def _reading(source: Sequence[str], forces: Sequence[str], quarantine: str | None) -> Iterator[Any]:
-    """The records behind the paths, with progress when a person is watching."""
+    """The records behind the paths, with progress when a person is watching; or those of a record store."""
+    if len(source) == 1 and (Path(source[0]) / "FORMAT").is_file():
+        from disprop.io.store.reader import open_store
+
+        yield open_store(source[0])
+        return
     from disprop.io.police_uk import read_police_uk
 
     only = forces[0] if len(forces) == 1 else None
     with _progress() as show:
         yield read_police_uk(*source, force=only, quarantine=quarantine, progress=show)
+
+
+@contextmanager
+def _reading_with_areas(
+    source: Sequence[str], forces: Sequence[str], quarantine: str | None, areas: str | None
+) -> Iterator[Any]:
+    """The records behind the paths, each with the area that its place lies in where boundaries are given."""
+    with _reading(source, forces, quarantine) as records:
+        if areas is None:
+            yield records
+            return
+        from disprop.areas import places_summary, read_boundaries, with_areas
+
+        placed = with_areas(records, read_boundaries(areas))
+        yield placed
+        click.echo(places_summary(placed.account), err=True)
 
 
 @contextmanager
@@ -167,10 +194,10 @@ def _population(path: str | None, axes: Sequence[str]) -> Tally:
         return load(path)
     from disprop.io.census import census
 
-    return census(2021, by=["force", *(axis for axis in axes if axis in _CENSUS_AXES)])
+    return census(2021, by=["force", *(axis for axis in dict.fromkeys(axes) if axis in _CENSUS_AXES)])
 
 
-_CENSUS_AXES = ("ethnicity_self", "ethnicity_self_19", "age_band", "gender")
+_CENSUS_AXES = ("area", "ethnicity_self", "ethnicity_self_19", "age_band", "gender")
 
 
 def _write(frame: pd.DataFrame, form: str, out: str | None) -> None:
@@ -216,6 +243,7 @@ def _warn(account: Any) -> int:
 @cli.command()
 @records_options
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder for the report.")
+@areas_option
 @population_option
 @holes_option
 def report(
@@ -225,6 +253,7 @@ def report(
     last: str | None,
     quarantine: str | None,
     out: str,
+    areas: str | None,
     population: str | None,
     holes: str,
 ) -> int:
@@ -238,11 +267,12 @@ def report(
 
     if len(forces) > 1:
         raise UsageError("a report is about one force; give --force once")
-    with _reading(source, forces, quarantine) as records:
+    with _reading_with_areas(source, forces, quarantine, areas) as records:
         written = make_report(
             records,
             out,
-            population=_population(population, ["ethnicity_self"]),
+            population=_population(population, ["ethnicity_self", *(["area"] if areas else [])]),
+            by_area=areas is not None,
             force=forces[0] if forces else None,
             period=_months(first, last),
             holes=holes,
@@ -263,17 +293,20 @@ def report(
 @click.option("--find", type=click.Choice(["linked_find", "any_find"]), help="find_rate: which find.")
 @click.option("--vintage", type=click.Choice(["2018_19", "2021_22"]), help="hmicfrs: whose rules.")
 @click.option("--confidence", type=float, default=0.95, show_default=True)
+@areas_option
+@click.option("--explain", is_flag=True, help="Print how the records would be counted, and count nothing.")
 @population_option
 @holes_option
 @rows_options
-def measure(name: str, by: str, form: str, out: str | None, **options: Any) -> int:
+def measure(name: str, by: str, form: str, out: str | None, explain: bool, **options: Any) -> int:
     """Compute one measure as rows, one a group.
 
     \b
     Measures: search_rate, rate_ratio, excess_searches, find_rate, linked_find_where_known,
       positive_outcome_share, arrest_share, more_thorough_search_share, share_on_video,
       find_rate_difference, find_rate_ratio, tipping_share, rate_ratio_allocated,
-      rate_ratio_imputed, agreement_matrix, agreement_share, hmicfrs
+      rate_ratio_imputed, agreement_matrix, agreement_share, hmicfrs,
+      age_standardised_rate, age_standardised_ratio, area_decomposition
 
     \b
     Examples:
@@ -285,9 +318,24 @@ def measure(name: str, by: str, form: str, out: str | None, **options: Any) -> i
     wanted = named(name)
     axes = _split(by)
     options["period"] = _months(options.pop("first"), options.pop("last"))
+    if explain:
+        return _explain(wanted, axes, **options)
     frame, account = _measure(wanted, axes, **options)
     _write(frame, form, out)
     return _warn(account)
+
+
+def _explain(
+    wanted: Any, axes: list[str], *, source: tuple[str, ...], forces: tuple[str, ...],
+    period: tuple[str, str] | None, quarantine: str | None, **_: Any,
+) -> int:  # fmt: skip
+    from disprop.plan import explain
+
+    with _reading(source, forces, quarantine) as records:
+        plan = explain(records, [[*axes, *wanted.axes]], force=forces or None, period=period)
+    for name, text in plan.items():
+        click.echo(f"{name:<9}{text}")
+    return OK
 
 
 def _split(by: str) -> list[str]:
@@ -302,6 +350,7 @@ def _measure(
     forces: tuple[str, ...],
     period: tuple[str, str] | None,
     quarantine: str | None,
+    areas: str | None,
     population: str | None,
     holes: str,
     confidence: float,
@@ -320,11 +369,12 @@ def _measure(
         axes = [*axes, arguments["of"]] if arguments["of"] not in axes else axes
     if "confidence" in wanted.parameters:
         arguments["confidence"] = confidence
-    with _reading(source, forces, quarantine) as records:
-        inputs = [tally(records, by=[*axes, *wanted.axes], force=forces or None, period=period)]
+    more = [*wanted.axes, *(["area"] if areas and wanted.compares and wanted.population else [])]
+    with _reading_with_areas(source, forces, quarantine, areas) as records:
+        inputs = [tally(records, by=[*axes, *more], force=forces or None, period=period)]
     account = inputs[0].account
     if wanted.population:
-        inputs.append(_population(population, axes))
+        inputs.append(_population(population, [*axes, *more]))
     if "holes" in wanted.parameters:
         arguments["holes"] = holes
     if "by" in wanted.parameters:
@@ -337,6 +387,7 @@ def _measure(
 @click.option(
     "--by", required=True, metavar="AXES", help="Axes to count by, comma-separated; force and month are added."
 )
+@areas_option
 @rows_options
 def tally(
     source: tuple[str, ...],
@@ -345,6 +396,7 @@ def tally(
     last: str | None,
     quarantine: str | None,
     by: str,
+    areas: str | None,
     form: str,
     out: str | None,
 ) -> int:
@@ -356,7 +408,7 @@ def tally(
     """
     from disprop.plan import tally as count
 
-    with _reading(source, forces, quarantine) as records:
+    with _reading_with_areas(source, forces, quarantine, areas) as records:
         counted = count(records, by=_split(by), force=forces or None, period=_months(first, last))
     if form == "parquet" and out is not None:
         counted.save(out)

@@ -43,7 +43,8 @@ def tally(
     of other forces or outside the period are left out and counted likewise. Labels that no codelist knows are counted
     as `unmapped`, and listed in the account.
 
-    source: paths (folders, globs, CSV, zip, JSON), a reader's source, a pandas or Arrow table of canonical columns.
+    source: paths (folders, globs, CSV, zip, JSON), a record store, a reader's source, a pandas or Arrow table of
+        canonical columns.
     by: axis names, see `disprop.records.AXES`.
     force: keep these forces only (code, name or alias). period: first and last month, "YYYY-MM", both included.
 
@@ -100,11 +101,45 @@ def _scan_batches(records: Source, specs: Sequence[tuple[AxisSpec, ...]], reques
     return [cube.tally(records, request, rules) for cube in cubes]
 
 
+def explain(
+    source: Any,
+    wanted: Sequence[Sequence[str]],
+    *,
+    force: str | Sequence[str] | None = None,
+    period: tuple[str, str] | None = None,
+    vehicle_only: bool = False,
+) -> dict[str, str]:
+    """How `scan` would count, in words, without counting: columns, parts, tallies, rules, kernel, threads.
+
+    >>> import disprop as dp
+    >>> april = dp.synthetic.make_records(months=("2023-04",))
+    >>> explain(april, [["ethnicity_self"]])["columns"]
+    'ethnicity_self force month search_type'
+    """
+    records, request = as_source(source), _request(force, period, vehicle_only)
+    specs = [tuple(axis_spec(name) for name in _rest(by)) for by in wanted]
+    if hasattr(records, "mapped"):
+        plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
+        if plan is not None:
+            return plan.describe()
+    return {
+        "source": f"{type(records).__name__}: {records.kind} records of {records.dataset}, read whole",
+        "columns": " ".join(sorted({spec.column for axes in specs for spec in axes} | {*_ALWAYS, "search_type"})),
+        "tallies": "; ".join(" x ".join([*_ALWAYS, *(spec.name for spec in axes)]) for axes in specs),
+        "rules": "none" if vehicle_only else VEHICLE_RULE,
+        "kernel": "one batch at a time, numpy for few rows",
+    }
+
+
 def as_source(thing: Any) -> Source:
     """A source of records from whatever the caller has: a source, a path or several, a table."""
     if is_source(thing):
         return thing
     if isinstance(thing, (str, PathLike)):
+        from disprop.io.store.reader import is_store, open_store
+
+        if is_store(thing):
+            return open_store(thing)
         thing = [thing]
     if isinstance(thing, (list, tuple)) and thing and all(isinstance(one, (str, PathLike)) for one in thing):
         from disprop.io.police_uk import read_police_uk

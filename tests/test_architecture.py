@@ -35,11 +35,11 @@ LAYERS = (
     ("job", "nightly"),
     ("cli",),
     ("__init__",),
-    ("validation", "commands_forces", "__main__"),
+    ("validation", "commands_forces", "commands_store", "__main__"),
 )
 SIDE_DOORS = {"io", "synthetic"}  # they import up to the tally; only the edge imports them
 LAST_SEEN_BY_SIDE_DOORS = "tallies"
-EDGE = {"job", "nightly", "cli", "commands_forces", "validation", "__init__"}
+EDGE = {"job", "nightly", "cli", "commands_forces", "commands_store", "validation", "__init__"}
 LAZILY = {"plan"}  # may open a side door, inside a function only
 SEES_NO_OTHER_ROOM = {"kernels"}
 OPENS_NO_FILE = {"measures", "report"}

@@ -147,7 +147,8 @@ def _pack(file, column, size, n, at, packed):  # type: ignore[no-untyped-def]
 
 @kernel(
     "int64(uint8[::1]*, int64[:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64, int64[::1], int64[::1],"
-    " int32[::1]*, int64[::1], int64[::1], int64[::1], uint16[::1]*, int64[::1]*, int64[::1]*, int64[::1], int64, int64)"
+    " int32[::1]*, int64[::1], int64[::1], int64[::1], uint16[::1]*, int64[::1]*, int64[::1]*, int64[::1],"
+    " int64, int64)"
 )
 def _count(  # type: ignore[no-untyped-def]
     files, parts, columns, slices, slice_row, first_month, group_start, sizes,

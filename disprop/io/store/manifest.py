@@ -44,7 +44,7 @@ ROW = {
     "start": pa.int64(),
 }
 """`rows` is what the source read for the part, `records` what was kept of it; `first` and `last` are the earliest and
-latest analysis month of its records; `segment`, `batch` and `start` say which file, record batch and row it begins at."""
+latest analysis month of its records; `segment`, `batch` and `start` say where it begins: file, batch, row."""
 
 PLACE = {"offset": pa.int64(), "length": pa.int64(), "width": pa.uint8()}
 
