@@ -59,6 +59,13 @@ def test_within_a_part_batches_and_row_order_do_not_matter(name):
 
 
 def test_every_exported_measure_is_under_the_law():
-    modules = ("measures.rates", "measures.ratios", "measures.shares", "measures.unknowns", "measures.outcome_test", "measures.replicas")
+    modules = (
+        "measures.rates",
+        "measures.ratios",
+        "measures.shares",
+        "measures.unknowns",
+        "measures.outcome_test",
+        "measures.replicas",
+    )
     exported = {name for name, home in dp._HOMES.items() if home in modules}
     assert exported == set(MEASURES)
