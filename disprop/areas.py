@@ -398,3 +398,18 @@ def _degrees(batch: pa.RecordBatch, name: str) -> np.ndarray:
     if name not in batch.schema.names:
         return np.full(batch.num_rows, np.nan)
     return np.asarray(batch[name].to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def places_summary(account: Account) -> str:
+    """What became of the places of a read, in a sentence.
+
+    >>> places_summary(Account(notes={PLACED_NOTE: 980, NEAR_NOTE: 20, NO_PLACE_NOTE: 15, OUTSIDE_NOTE: 5}))
+    'of 1,000 records 980 lie in an area (20 of them within 50 m of another), 5 lie in none and 15 have no place'
+    """
+    placed, near, outside, blank = (
+        account.notes.get(note, 0) for note in (PLACED_NOTE, NEAR_NOTE, OUTSIDE_NOTE, NO_PLACE_NOTE)
+    )
+    return (
+        f"of {placed + outside + blank:,} records {placed:,} lie in an area ({near:,} of them within 50 m of another), "
+        f"{outside:,} lie in none and {blank:,} have no place"
+    )

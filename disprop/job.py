@@ -49,6 +49,7 @@ def make_report(
     force: str | None = None,
     period: tuple[str, str] | None = None,
     holes: str = "whole",
+    by_area: bool = False,
     command: str = "",
 ) -> list[Path]:
     """Read records once, compute every measure of the report, and write the page, its tables and the manifest.
@@ -56,6 +57,8 @@ def make_report(
     source: what `disprop.tally` reads. force: whose report it is; may be left out when the records are of one force.
     period: first and last month "YYYY-MM"; without it, every month there is. population: residents, see `census`.
     holes: "whole" (default) withholds rates over missing months, "covered" uses the months there are.
+    by_area: whether the records say in which area each search was made (see `with_areas`): then each ratio stands
+    beside its twin within areas. The population is then by force and area.
 
     Returns the paths written, the page first. Raises UsageError when the force is not clear, InputRefused when there
     is nothing to report on.
@@ -69,7 +72,9 @@ def make_report(
     from disprop.report import ReportInputs, write_report
 
     records = as_source(source)
-    tallies = scan(records, WANTED, force=force, period=period)
+    people, *others = WANTED
+    wanted = [("area", *people) if by_area else people, *others]
+    tallies = scan(records, wanted, force=force, period=period)
     code = _only_force(tallies[0], force)
     cover = month_coverage(tallies[0])
     inputs = ReportInputs(
@@ -93,10 +98,13 @@ def measure_all(tallies: Sequence[Tally], population: Tally, *, holes: str = "wh
     people, outcomes, thorough, video = tallies
     divided: dict[str, Any] = {"holes": holes}
     groups = ["force", "ethnicity_self"]
+    ratios = rate_ratio(people, population, by=["force"], **divided)
+    crude = ratios["measure"] == "rate_ratio"
     frames = {
         "search_rate": search_rate(people, population, by=groups, **divided),
         "search_rate_all": search_rate(people, population, by=["force"], **divided),
-        "rate_ratio": rate_ratio(people, population, by=["force"], **divided),
+        "rate_ratio": ratios[crude].reset_index(drop=True),
+        "rate_ratio_within_areas": ratios[~crude].reset_index(drop=True),
         "excess_searches": excess_searches(people, population, by=["force"], **divided),
         "linked_find": find_rate(outcomes, by=groups),
         "linked_find_all": find_rate(outcomes, by=["force"]),

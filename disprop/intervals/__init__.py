@@ -27,6 +27,7 @@ from disprop.intervals.rate_ratio import rate_ratio_interval
 from disprop.intervals.standardised import (
     directly_standardised_rate,
     directly_standardised_ratio,
+    effective_events,
     indirectly_standardised_ratio,
 )
 from disprop.intervals.stratified import (
@@ -57,6 +58,7 @@ __all__ = [
     "decompose_ratio",
     "directly_standardised_rate",
     "directly_standardised_ratio",
+    "effective_events",
     "expected_within_strata",
     "indirectly_standardised_ratio",
     "mantel_haenszel_rate_ratio",

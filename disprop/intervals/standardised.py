@@ -1,11 +1,13 @@
 """Rates and ratios standardised over strata, such as age bands: the strata stand along the last axis."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from disprop.intervals.interval import FloatArray, Interval, choose, interval
+from disprop.intervals.interval import FloatArray, Floats, Interval, choose, interval
 from disprop.intervals.rate import METHODS as RATE_METHODS
 from disprop.intervals.rate import rate_interval
 from disprop.intervals.rate_ratio import rate_ratio_interval
@@ -77,9 +79,8 @@ def directly_standardised_ratio(
     exposure. A missing count (NaN) gives NaN throughout. With one stratum, or with strata whose sizes are in the same
     proportions as the standard's, it is `rate_ratio_interval`.
 
-    A standardised rate d with variance v is as sure as a plain count of d^2 / v events over an exposure of d / v: the
-    limits are the score limits of `rate_ratio_interval` on those effective counts, group against reference, divided
-    by the `dispersion`.
+    The limits are the score limits of `rate_ratio_interval` on the effective counts of `effective_events`, group
+    against reference, divided by the `dispersion`.
 
     Shapes as `directly_standardised_rate`; `dispersion` like `confidence`, 1 or more. Raises UsageError likewise.
 
@@ -100,17 +101,32 @@ def directly_standardised_ratio(
         standard=standard,
     )
     a, n1, c, n0, w = counts
-    group, reference = _direct(a, n1, w), _direct(c, n0, w)
-    with np.errstate(all="ignore"):
-        found = rate_ratio_interval(
-            events=group.rate**2 / group.variance,
-            exposure=group.rate / group.variance,
-            reference_events=reference.rate**2 / reference.variance,
-            reference_exposure=reference.rate / reference.variance,
-            confidence=1 - 2 * tail,
-            dispersion=phi,
-        )
-    return found
+    group, reference = _effective(_direct(a, n1, w)), _effective(_direct(c, n0, w))
+    return rate_ratio_interval(
+        events=group.events,
+        exposure=group.exposure,
+        reference_events=reference.events,
+        reference_exposure=reference.exposure,
+        confidence=1 - 2 * tail,
+        dispersion=phi,
+    )
+
+
+def effective_events(*, events: ArrayLike, exposure: ArrayLike, standard: ArrayLike) -> Effective:
+    """The plain count, and its exposure, that would be as sure as the directly standardised rate is.
+
+    Corner cases, shapes and errors as `directly_standardised_rate`: NaN where that is not given.
+
+    A rate d with variance v: d^2 / v events over an exposure of d / v. Strata sized as the standard give the count
+    itself; the less alike they are, the fewer events it is worth.
+
+    >>> found = effective_events(events=[40, 60], exposure=[20.0, 10.0], standard=[60, 40])
+    >>> round(found.events, 1), round(found.events / found.exposure, 1)
+    (98.2, 3.6)
+    """
+    counts, _, _ = per_stratum(events=events, exposure=exposure, standard=standard)
+    found = _effective(_direct(*counts))
+    return found if np.ndim(found.events) else Effective(*map(float, found))
 
 
 def indirectly_standardised_ratio(
@@ -156,6 +172,18 @@ def indirectly_standardised_ratio(
         expected = np.where((n == 0) & (whole == 0), 0.0, n * m / whole).sum(axis=-1)
         expected = np.where(expected > 0, expected, np.nan)
     return rate_interval(events=x.sum(axis=-1), exposure=expected, confidence=1 - 2 * tail, method=method)
+
+
+class Effective(NamedTuple):
+    """Events over an exposure."""
+
+    events: Floats
+    exposure: Floats
+
+
+def _effective(found: _Direct) -> Effective:
+    with np.errstate(all="ignore"):
+        return Effective(found.rate**2 / found.variance, found.rate / found.variance)
 
 
 class _Direct(NamedTuple):

@@ -17,8 +17,8 @@ from disprop.tallies import Tally
 class Strata:
     """The comparisons of `pairs`, split: arrays of comparisons x strata.
 
-    `codes` names the strata. `unknown` counts records whose group is not known. `a_elsewhere` and `c_elsewhere`, one a
-    comparison, count the group's and the reference's records whose stratum is not known.
+    `codes` names the strata. `unknown` counts records whose group is not known. `..._elsewhere`, one a comparison,
+    count the records whose stratum is not known: the group's, the reference's, and those of no known group.
     """
 
     pairs: Pairs
@@ -30,6 +30,7 @@ class Strata:
     unknown: np.ndarray
     a_elsewhere: np.ndarray
     c_elsewhere: np.ndarray
+    unknown_elsewhere: np.ndarray
 
 
 def split(
@@ -56,7 +57,8 @@ def split(
     group, other = (side[np.arange(len(pairs.a)) % max(len(side), 1)] for side in sides(found.axes[-1], reference))
     n, years = (np.asarray(values[at] if at else [values] * len(pairs.a)) for values in (found.n, found.years))
     a, c, n1, n0 = (np.einsum("rkc,rc->rk", of_all, side) for of_all in (n, years) for side in (group, other))
-    nobody = ~np.isin(found.axes[-1].codes, found.axes[-1].groups)
+    unknown = found.unknown(within=stratum)[..., 0]
+    unknown = np.asarray(unknown[at] if at else [unknown] * len(pairs.a))
     known = np.isin(found.axes[-2].codes, found.axes[-2].groups)
     return Strata(
         pairs=pairs,
@@ -65,23 +67,27 @@ def split(
         n1=n1[:, known],
         c=c[:, known],
         n0=n0[:, known],
-        unknown=n[..., nobody].sum(axis=-1)[:, known],
+        unknown=unknown[:, known],
         a_elsewhere=a[:, ~known].sum(axis=-1),
         c_elsewhere=c[:, ~known].sum(axis=-1),
+        unknown_elsewhere=unknown[:, ~known].sum(axis=-1),
     )
 
 
-def split_by(tally: Tally, population: Tally, stratum: str, of: str, by: Sequence[str] | None) -> list[str]:
-    """Axes of the rows of a comparison that is split; raises UsageError where it cannot be."""
+def split_by(tally: Tally, population: Tally, stratum: str, of: str | None, by: Sequence[str] | None) -> list[str]:
+    """Axes of the rows when figures are split over the stratum; raises UsageError where they cannot be.
+
+    of: the axis compared along, left out of the rows; none for rates.
+    """
     if by is not None and stratum in by:
         raise UsageError(f"rows by {stratum} are not split by {stratum}; leave it out of by")
     if stratum not in population.names:
-        wanted = ["force", stratum, of]
+        wanted = ["force", stratum, of or "ethnicity_self"]
         raise UsageError(
             f"residents are not known by {stratum}: this population has {', '.join(population.names)}; "
             f"give one by {', '.join(wanted)}, as disprop.census(2021, by={wanted})"
         )
-    return default_by(tally, without=[of, stratum]) if by is None else [name for name in by if name != of]
+    return default_by(tally, without=[of or "", stratum]) if by is None else [name for name in by if name != of]
 
 
 def _positions(found: Exposed, pairs: Pairs) -> tuple[np.ndarray, ...]:
