@@ -267,7 +267,9 @@ class _Scan:
         found = blanked(name, encoded, notes)
         if notes:  # to be written to the file that each came from
             for file, first, stop in self._pieces():
-                blanked(name, encoded.slice(first, stop - first), file.account.notes)
+                own = Counter[str]()
+                blanked(name, encoded.slice(first, stop - first), own)
+                file.account.notes.update(+own)
         return found
 
     def _words(self, column: int) -> list[str]:

@@ -29,7 +29,7 @@ _COMMA, _LINE_FEED, _RETURN, _POINT, _MINUS = 44, 10, 13, 46, 45
 _ENDS = np.int64(1 << 0 | 1 << 10 | 1 << 13 | 1 << 34 | 1 << 44)  # \0 \n \r " , end a field, or a regular file
 _DATE_WIDTH, _DAY = 25, 86_400
 _BAD = -(2**62)
-_MOST_DIGITS = 15  # below 2^53, so that one division gives the nearest float64, as every correct parser does
+_LONGEST_NUMBER = 15  # digits below 2^53, so that one division gives the nearest float64, as every correct parser does
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _TO_SLOT, _FOLD = np.uint64(51), np.uint64(32)
 _ONE, _THREE, _SEVEN, _SIXTY_THREE = np.uint64(1), np.uint64(3), np.uint64(7), np.uint64(63)
@@ -80,7 +80,7 @@ def _number(text, at, stop):  # type: ignore[no-untyped-def]
             point = i
         else:
             return np.nan
-    if first == stop or point == first or point == stop - 1 or stop - first > _MOST_DIGITS:
+    if first == stop or point == first or point == stop - 1 or stop - first > _LONGEST_NUMBER:
         return np.nan
     return sign * (whole / scale)
 
