@@ -303,4 +303,7 @@ def holes_notice(inputs: ReportInputs) -> Notice | None:
     said = (
         "Rates are given over the other months, as rates per year." if given else "So no rate is given for the period."
     )
-    return Notice("Months are missing", f"The records of {months_named(months)} are missing or seem incomplete. {said}")
+    return Notice(
+        "Some months are missing or incomplete",
+        f"The records of {months_named(months)} are missing or seem incomplete. {said}",
+    )

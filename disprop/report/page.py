@@ -83,6 +83,7 @@ def manifest(inputs: ReportInputs, files: dict[str, bytes]) -> str:
     said = {
         "format": FORMAT,
         "synthetic": inputs.synthetic,
+        "notice": SYNTHETIC_MARK if inputs.synthetic else "",
         "dataset": inputs.dataset,
         "force": inputs.force,
         "force_name": inputs.force_name,

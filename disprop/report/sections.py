@@ -76,8 +76,9 @@ def comparisons(inputs: ReportInputs) -> Section | None:
     blocks: list[Block] = [
         Paragraph(
             f"The rate of each group is divided by the rate of {reference}. 1 means the same rate, 2 twice the rate, "
-            "one half half of it. A ratio between 0.8 and 1.25 is the band within which the inspectorate reads rates "
-            "as alike; a group is called higher or lower only where its whole interval lies outside that band."
+            "0.5 half the rate. The inspectorate reads a ratio against the band from 0.8 to 1.25. Here a group is "
+            "called higher or lower only where its whole interval lies outside that band; where the interval lies "
+            "beyond 1 and reaches into the band, how much higher or lower is called uncertain."
         )
     ]
     if all(row["verdict"] == NOT_COMPUTABLE for row in rows):

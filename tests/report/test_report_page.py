@@ -10,7 +10,7 @@ import pytest
 import disprop.report.page
 from disprop.errors import DispropError
 from disprop.report import report_files, write_report
-from disprop.report.page import render_page
+from disprop.report.page import manifest, render_page
 from disprop.report.tables import csv_tables
 from tests.report import naive_report as naive
 from tests.report.cases import CASES, case
@@ -265,7 +265,7 @@ def test_the_caveats_fit_the_figures(inputs, page):
     assert "Equal find rates" in page.text
     hole = inputs.coverage["state"].isin(["missing", "suspected partial"]).any()
     assert ("is not a month without searches" in page.text) == hole
-    assert ("Months are missing." in page.text) == hole
+    assert ("Some months are missing or incomplete." in page.text) == hole
     unknown = max(row["n_unknown"] for row in inputs.rows("search_rate"))
     assert ("Searches whose ethnicity is not known are counted" in page.text) == (unknown > 0)
 
@@ -326,10 +326,22 @@ def test_invented_records_say_so_everywhere(rendered):
     captions = page.text.count("SYNTHETIC: ")
     assert captions >= len(page.tables) + len(page.drawings) // 2
     assert re.search(r"<title>SYNTHETIC: ", rendered("whole"))
+    assert json.loads(manifest(case("whole"), {}))["notice"] == "SYNTHETIC: invented records"
 
 
 def test_real_records_do_not(rendered):
     assert "SYNTHETIC" not in rendered("given")
+
+
+def test_a_share_of_the_whole_force_heads_its_part():
+    inputs = case("given")
+    arrest, whole = inputs.results["arrest"], inputs.results["linked_find_all"].assign(measure="arrest")
+    page = Page(render_page(replace(inputs, results={"arrest": arrest, "arrest_all": whole})))
+    row = replace(inputs, results={"a": whole}).one("a")
+    said = f"About {naive.percent(row['estimate'])} of searches led to an arrest"
+    assert page.drawings[0].title.startswith(said)
+    assert f"{said} ({naive.count(row['numerator'])} of {naive.count(row['denominator'])};" in page.text
+    assert page.body("arrest")[-1][:2] == ["All searches", naive.count(row["numerator"])]
 
 
 def test_rows_of_another_force_stay_out_of_the_page():
@@ -382,6 +394,7 @@ def test_files_are_written_as_made_and_listed_in_the_manifest(tmp_path):
     assert {path.name: path.read_bytes() for path in paths} == report_files(inputs)
     said = json.loads(paths[-1].read_text(encoding="utf-8"))
     assert said["files"].keys() == {path.name for path in paths[:-1]}
+    assert (said["synthetic"], said["notice"]) == (False, "")
     assert all(said["files"][path.name]["bytes"] == path.stat().st_size for path in paths[:-1])
     account = said["account"]
     assert account["read"] == account["counted"] + sum(account["excluded"].values()) + sum(
