@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from disprop.codelists import codelist, forces
 from disprop.provenance import Account
-from disprop.tallies import Tally, coded_axis
+from disprop.tallies import Tally, area_axis, coded_axis
 
 SELF = (
     "White - English/Welsh/Scottish/Northern Irish/British",
@@ -75,5 +75,42 @@ PEOPLE = {
     "btp": None,
 }
 POPULATION = residents(PEOPLE)
+
+AREAS = {"west-midlands": ("E08000025", "E08000026", "E08000029"), "kent": ("E07000105", "E07000106"), "btp": ()}
+"""Areas of each force, in the order in which they take residents; the first is the largest."""
+
+
+def everywhere() -> Tally:
+    """The same residents by force, area, age band and group: shares that differ between groups, in whole people."""
+    import numpy as np
+
+    force, ethnicity = POPULATION.axes
+    area, age = area_axis(code for codes in AREAS.values() for code in codes), coded_axis("age_band", "age_band")
+    counts = np.zeros((len(force), len(area), len(age), len(ethnicity)), dtype=np.int64)
+    for f, codes in AREAS.items():
+        for g, people in (PEOPLE[f] or {}).items():
+            left, cells = people, [(a, b) for a in codes for b in age.groups]
+            for i, (a, b) in enumerate(cells):
+                n = left if i == len(cells) - 1 else left * (2 + len(g) % 4) // 20
+                counts[force.index(f), area.index(a), age.index(b), ethnicity.index(g)] = n
+                left -= n
+    missing = np.zeros(counts.shape, dtype=bool)
+    missing[force.index("btp")] = True
+    account = Account(read=int(counts.sum()))
+    return Tally(
+        (force, area, age, ethnicity), counts, "residents", "residents", account=account, missing=missing,
+        vintage="invented",
+    )  # fmt: skip
+
+
+EVERYWHERE = everywhere()
+
+
+def with_places(rows: list[dict], seed: int = 1) -> list[dict]:
+    """The rows, each in an area of its force, of another force, of none, or with no place."""
+    rng = random.Random(seed)
+    every = [code for codes in AREAS.values() for code in codes]
+    return [{**row, "area": rng.choice([*AREAS[row["force"]] * 6, *every, "unmapped", None])} for row in rows]
+
 
 assert set(PEOPLE) <= set(forces()) | set(codelist("force").codes)

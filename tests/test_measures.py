@@ -17,7 +17,7 @@ from disprop.measures.verdicts import VERDICTS, verdict
 from disprop.results import COLUMNS
 from disprop.tallies import Axis, Tally
 from tests import naive
-from tests.invent import CHOICES, PEOPLE, POPULATION, SELF, many, residents, rows
+from tests.invent import CHOICES, EVERYWHERE, PEOPLE, POPULATION, SELF, many, residents, rows, with_places
 from tests.sources import Rows
 
 MONTHS = CHOICES["month"]
@@ -60,10 +60,10 @@ def test_search_rate_equals_the_plain_definition():
 
 
 def test_every_result_has_every_column_in_order():
-    some = kent(500)
+    some = with_places(kent(500))
     for spec in MEASURES.values():
         tally = counted(some, *spec.axes)
-        arguments = [tally, POPULATION] if spec.population else [tally]
+        arguments = [tally, EVERYWHERE] if spec.population else [tally]
         options = {"by": ["force", "ethnicity_self"]} if "by" in spec.parameters else {"vintage": "2021_22"}
         frame = spec(*arguments, **options)
         assert list(frame.columns[-len(COLUMNS) :]) == [column.name for column in COLUMNS]

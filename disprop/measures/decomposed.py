@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop.areas import NEAR_NOTE, PLACED_NOTE
-from disprop.errors import UsageError
+from disprop.errors import Refused, UsageError
 from disprop.intervals import (
     breslow_day_of_rates,
     decompose_ratio,
@@ -77,7 +77,8 @@ def area_decomposition(
     tally: axis `area` among others. population: residents by force, area and `of`. by: further axes of the rows;
     default every axis of the tally but month, area and `of`. Other arguments as `rate_ratio`.
 
-    Raises UsageError for the reference `everyone`, and without residents by area; else what `rate_ratio` raises.
+    Raises UsageError for the reference `everyone`, and without residents by area; Refused when no record has an area;
+    else what `rate_ratio` raises.
 
     Invented searches of one month in two areas of the West Midlands, set against the real Census:
 
@@ -96,6 +97,10 @@ def area_decomposition(
     if reference == EVERYONE:
         raise UsageError("a group is part of 'everyone': compare it with a group or with 'everyone else'")
     strata = _by_area(tally, population, of, reference, by, holes, perceived)
+    if tally.total and not tally.axis(AREA).groups:
+        raise Refused(
+            "no search has an area: give boundaries (disprop.with_areas, --areas FILE), or records with areas"
+        )
     phi = _dispersion(strata)
     several = "force" not in strata.pairs.groups
     homes = _homes(population, strata.codes)
@@ -130,8 +135,11 @@ def with_within_areas(
 ) -> pd.DataFrame:
     """The rows of `rate_ratio`, each with its twin `rate_ratio_within_areas` below it.
 
-    Where residents are not known by area there is no twin, and the crude row says so.
+    Where no record has an area there is no twin. Where residents are not known by area there is none either, and the
+    crude row says so.
     """
+    if not tally.axis(AREA).groups:
+        return crude
     if AREA not in population.names:
         return crude.assign(flag=[join_flags(flag, NO_TWIN) for flag in crude["flag"]])
     strata = _by_area(tally, population, of, reference, by, holes, perceived)

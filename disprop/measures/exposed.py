@@ -168,7 +168,7 @@ def _population_for(tally: Tally, population: Tally, by: Sequence[str], perceive
                 f"{axis.name}: counts are in {tally.axis(axis.name).codelist}, residents in {axis.codelist}; "
                 "numerator and denominator must define groups alike"
             )
-        if axis.codes != tally.axis(axis.name).codes:
+        if axis.name != AREA and axis.codes != tally.axis(axis.name).codes:
             population = population.select(**{axis.name: tally.axis(axis.name).codes})
     return population
 
