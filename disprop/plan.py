@@ -17,6 +17,7 @@ from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code
 from disprop.errors import InputRefused, UsageError
 from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, plan_fused
 from disprop.kernels.counts import count_cells
+from disprop.partial import Cells, Partial, Wanted
 from disprop.provenance import Account, merge_counts
 from disprop.records import VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source
 from disprop.tallies import AREA, Axis, Scope, Tally, area_axis, coded_axis, month_axis, period
@@ -90,15 +91,39 @@ def scan(
 
 def _scan_batches(records: Source, specs: Sequence[tuple[AxisSpec, ...]], request: _Request) -> list[Tally]:
     """Several tallies, batch by batch: the plain way, for every source, that the fused one is tested against."""
+    cubes, rules = _count(records, specs, request)
+    return [cube.tally(records, request, rules) for cube in cubes]
+
+
+def _count(
+    records: Source, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
+) -> tuple[list[_Cube], dict[str, int]]:
+    """Counts of one pass over a source, and how many rows each rule left out."""
     cubes = [_Cube(axes) for axes in specs]
     rules: dict[str, int] = {}
-    needed = {spec.column for cube in cubes for spec in cube.specs} | {*_ALWAYS, "search_type"}
-    for batch in records.batches(needed):
-        kept, left_out = _apply_rules(batch, request, records.scheme)
+    for some in _pieces(records, specs, request):
+        if isinstance(some, Partial):
+            rules = merge_counts(rules, some.rules)
+            for cube, cells in zip(cubes, some.tallies):
+                cube.take(cells)
+            continue
+        kept, left_out = _apply_rules(some, request, records.scheme)
         rules = merge_counts(rules, left_out)
         for cube in cubes:
             cube.add(kept, records.scheme)
-    return [cube.tally(records, request, rules) for cube in cubes]
+    return cubes, rules
+
+
+def _pieces(
+    records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
+) -> Iterable[pa.RecordBatch | Partial]:
+    """What a source gives: record batches, or counts where it can count by itself."""
+    if hasattr(records, "count") and all(spec.codelist != AREA for axes in specs for spec in axes):
+        scope = request.scope
+        period = None if scope.first is None or scope.last is None else (scope.first, scope.last)
+        rules = (FORCE_RULE, PERIOD_RULE, VEHICLE_RULE)
+        return records.count(Wanted(tuple(specs), scope.forces, period, request.vehicle_only, rules))
+    return records.batches({spec.column for axes in specs for spec in axes} | {*_ALWAYS, "search_type"})
 
 
 def explain(
@@ -142,6 +167,12 @@ def as_source(thing: Any) -> Source:
             return open_store(thing)
         thing = [thing]
     if isinstance(thing, (list, tuple)) and thing and all(isinstance(one, (str, PathLike)) for one in thing):
+        from disprop.io.parquet_files import holds_parquet
+
+        if holds_parquet(thing):
+            from disprop.io.parquet import read_parquet
+
+            return read_parquet(*thing)
         from disprop.io.police_uk import read_police_uk
 
         return read_police_uk(*thing)
@@ -255,6 +286,12 @@ class _Cube:
         count_cells(columns, tables, out)
         keys = [force_code(str(force)) for force in forces], months.tolist(), areas
         self._merge(keys, out.reshape(len(forces), len(months), len(areas), -1))
+
+    def take(self, cells: Cells) -> None:
+        """Takes what was counted elsewhere."""
+        held = Cells(self.cells, self.unmapped)
+        held.add(cells)
+        self.unmapped = held.unmapped
 
     def _note_unmapped(self, spec: AxisSpec, vocabulary: list, codes: np.ndarray, indices: np.ndarray) -> None:
         strange = np.flatnonzero(codes[1:] == codelist(spec.codelist).index(UNMAPPED))

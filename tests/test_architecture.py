@@ -24,7 +24,7 @@ LAYERS = (
     ("months", "codelists"),
     ("provenance",),
     ("records", "areas"),
-    ("tallies", "intervals"),
+    ("tallies", "intervals", "partial"),
     ("coverage", "population", "resampling", "screening"),
     ("fused",),
     ("plan",),

@@ -137,11 +137,11 @@ class Frame:
         self.scheme = scheme
         self._table, self._binding, self._force = table, binding, force
         self._quarantine, self._time_zone = quarantine, time_zone
-        self._last: _Read | None = None
+        self._last: TableRead | None = None
 
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Record batches of at most 65,536 rows; `columns` names those wanted (`force` and `month` always come)."""
-        found = _Read(self._binding, self._force, self._time_zone, Quarantine(self._quarantine))
+        found = TableRead(self._binding, self._force, self._time_zone, Quarantine(self._quarantine))
         wanted = {spec.name for spec in SEARCH} if columns is None else columns
         try:
             for batch in self._table.to_batches(max_chunksize=BATCH):
@@ -153,7 +153,7 @@ class Frame:
         found.check(self._table.num_rows)
         self._last = found
 
-    def _read(self) -> _Read:
+    def _read(self) -> TableRead:
         if self._last is None:
             for _ in self.batches():
                 pass
@@ -193,11 +193,15 @@ class Frame:
         return digest.hexdigest()
 
 
-class _Read:
+class TableRead:
     """One pass over a table: judges and codes its batches, and counts what became of the rows."""
 
-    def __init__(self, binding: Binding, force: str | None, time_zone: str, quarantine: Quarantine) -> None:
-        self.at, self.force, self.time_zone, self.quarantine = binding.at, force, time_zone, quarantine
+    def __init__(
+        self, binding: Binding, force: str | None, time_zone: str, quarantine: Quarantine, name: str = NAME
+    ) -> None:
+        self.at, self.force, self.time_zone, self.quarantine, self.name = (
+            binding.at, force, time_zone, quarantine, name,
+        )  # fmt: skip
         self.quarantined, self.slots = Counter[str](), Counter[tuple[str, int]]()
         self.notes = Counter({note: n for note, n in binding.notes.items() if note.startswith(UNKNOWN_COLUMN)})
         self.yielded = self.seen = 0
@@ -206,12 +210,12 @@ class _Read:
         accounted = self.yielded + self.quarantined.total()
         if rows != accounted:
             raise BalanceError(
-                f"{NAME}: {rows:,} rows came, {accounted:,} are accounted for; "
+                f"{self.name}: {rows:,} rows came, {accounted:,} are accounted for; "
                 "this is a defect of disprop: nothing was counted, please report it"
             )
         if self.yielded == 0 and accounted >= FEWEST_TO_REFUSE:
             first = self.quarantine.examples[0]
-            refuse(NO_ROW_READABLE, NAME, f"row {first.line}: {first.reason}, {first.value!r}; repair the table")
+            refuse(NO_ROW_READABLE, self.name, f"row {first.line}: {first.reason}, {first.value!r}; repair the table")
 
     def batch(self, batch: pa.RecordBatch, wanted: set[str]) -> pa.RecordBatch:
         """The rows that are records, coded; the others are put aside, each under its rule."""
@@ -246,7 +250,9 @@ class _Read:
     def _put_aside(self, batch: pa.RecordBatch, row: int, reason: str, column: str) -> None:
         value = texts(self._came(batch, column).slice(row, 1))[0] if column in self.at else ""
         raw = str(batch.slice(row, 1).to_pylist()[0])
-        self.quarantine.add(QuarantinedRow(NAME, self.seen + row + 1, reason, column, value, raw), self.quarantined)
+        self.quarantine.add(
+            QuarantinedRow(self.name, self.seen + row + 1, reason, column, value, raw), self.quarantined
+        )
 
     def _forces(self, batch: pa.RecordBatch, faults: dict[int, tuple[str, str]]) -> tuple[list[str], np.ndarray]:
         """Codes of the forces in a batch, and each row's position among them."""

@@ -192,6 +192,18 @@ SAME_CONTENT = _rule(
 OTHER_POLICE_UK = _rule(
     "skipped", "other police.uk file, skipped", "-street.csv, -outcomes.csv beside stop and search", "left aside"
 )
+WEAK_DIGEST = _rule(
+    "note",
+    "named by footer, size and time",
+    "a Parquet file under `digest=\"weak\"`",
+    "its parts are named by a digest of these, not of all its bytes; `digest=\"full\"` reads them all",
+)
+SKIPPED_GROUP = _rule(
+    "note",
+    "row group skipped by its statistics",
+    "a row group of Parquet with no row of the forces or months asked for",
+    "not decoded; its rows are counted as left out by that rule",
+)
 OTHER_FILE = _rule(
     "skipped",
     "not stop and search, skipped",

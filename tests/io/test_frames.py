@@ -208,12 +208,12 @@ def test_many_batches_balance(monkeypatch):
 
 
 def test_a_row_lost_inside_makes_the_balance_fail(monkeypatch):
-    original = disprop.io.frames._Read._count
+    original = disprop.io.frames.TableRead._count
 
     def losing(self, codes, force, dates):
         original(self, codes, force[1:], dates.kept(slice(1, None)))
 
-    monkeypatch.setattr(disprop.io.frames._Read, "_count", losing)
+    monkeypatch.setattr(disprop.io.frames.TableRead, "_count", losing)
     with pytest.raises(BalanceError):
         rows_of(read_frame(TABLES["pandas"]))
 

@@ -1,0 +1,465 @@
+"""Counting Parquet without decoding its text: dictionary indices and instants go straight to the cells.
+
+Only what is plain is counted here: forces that are known, instants or months that are all there and in range. A batch
+that is not plain is left to the careful reader, which is the truth that this road is tested against.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from disprop.codelists import UNMAPPED, code_lookup, codelist, force_code
+from disprop.errors import InputRefused, UsageError
+from disprop.io.columns import blanked
+from disprop.io.frame_columns import BAD_MONTH, NO_MONTH, as_text, months
+from disprop.io.rules import FRACTION, LONDON_MONTH, NO_OFFSET
+from disprop.kernels.coded import LARGEST, LEFT_OUT, OUTSIDE, ByteCube, months_of
+from disprop.months import FIRST_YEAR, LAST_YEAR, london_month
+from disprop.partial import Cells, Partial, Wanted, of_cube
+from disprop.records import VEHICLE_ONLY, AxisSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FIRST, LAST = (FIRST_YEAR - 1970) * 12, (LAST_YEAR - 1970) * 12 + 11
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+@dataclass
+class Found:
+    """What became of the rows of one file that were looked at."""
+
+    read: int = 0
+    slots: Counter[tuple[str, int]] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    excluded: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Found) -> None:
+        self.read += other.read
+        for name in ("slots", "notes", "quarantined", "excluded"):
+            getattr(self, name).update(getattr(other, name))
+
+
+# From a batch to plain rows ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Plain rows: of each, its force (index in `forces`, -1 the given one), analysis month, and labels by column.
+
+    `part_months` is there only where it differs from `months` in some row.
+    """
+
+    forces: tuple[str, ...]
+    force: np.ndarray
+    months: np.ndarray
+    part_months: np.ndarray | None
+    labels: Mapping[str, tuple[list[str | None], np.ndarray]]
+    notes: Counter[str]
+
+
+@cache
+def month_of_hour() -> tuple[int, np.ndarray]:
+    """The first hour (since 1970) of the time-zone table, and the London month of it and every later one.
+
+    Every London month begins on a whole hour UTC: the first of the month, or an hour before in summer time.
+    """
+    numbers = np.arange(FIRST, LAST + 2)
+    utc = numbers.astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)
+    hours = np.where(london_month(utc - 3600) == numbers, utc - 3600, utc) // 3600
+    hours[0], hours[-1] = utc[0] // 3600, utc[-1] // 3600  # as far as instants are read at all
+    return int(hours[0]), np.repeat(numbers[:-1].astype(np.int32), np.diff(hours))
+
+
+def plain_types(schema: pa.Schema, at: Mapping[str, int], *, time_zone: str) -> bool:
+    """Whether the columns that date the rows are of types that may be plain."""
+    import pyarrow as pa
+
+    if "event_time" not in at:
+        return pa.types.is_integer(schema.field(at["month"]).type) or pa.types.is_dictionary(
+            schema.field(at["month"]).type
+        )
+    kind = schema.field(at["event_time"]).type
+    return pa.types.is_timestamp(kind) and (kind.tz is not None or time_zone == "UTC")
+
+
+def plain_rows(batch: pa.RecordBatch, at: Mapping[str, int], columns: Iterable[str], given: str | None) -> Rows | None:
+    """The rows of a batch, when every one is plain; None otherwise."""
+    notes: Counter[str] = Counter()
+    forces = _forces(batch, at, given)
+    if forces is None:
+        return None
+    dated = _months(batch, at, notes)
+    if dated is None:
+        return None
+    labels = {name: _labels(name, batch.column(at[name]), notes) for name in columns if name in at}
+    return Rows(*forces, *dated, labels, notes)
+
+
+def encoded(column: pa.Array) -> pa.DictionaryArray:
+    """A column of any type as a dictionary of texts with int32 indices; what it holds is not decoded."""
+    import pyarrow as pa
+
+    if pa.types.is_boolean(column.type):
+        return pa.DictionaryArray.from_arrays(column.cast(pa.int8()).cast(pa.int32()), pa.array(["false", "true"]))
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if pa.types.is_null(column.type):
+        return as_text(column).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(column.indices.cast(pa.int32()), as_text(column.dictionary))
+
+
+def _indices(column: pa.DictionaryArray) -> np.ndarray:
+    found = column.indices
+    if found.null_count:
+        found = found.fill_null(-1)
+    return np.asarray(found.to_numpy(zero_copy_only=False))
+
+
+def _labels(name: str, column: pa.Array, notes: Counter[str]) -> tuple[list[str | None], np.ndarray]:
+    found = blanked(name, encoded(column), notes)
+    return found.dictionary.to_pylist(), _indices(found)
+
+
+def _forces(
+    batch: pa.RecordBatch, at: Mapping[str, int], given: str | None
+) -> tuple[tuple[str, ...], np.ndarray] | None:
+    """Codes of the batch's forces and each row's; None when a row names none that is known."""
+    if "force" not in at:
+        return (), np.full(batch.num_rows, -1, dtype=np.int32)
+    column = encoded(batch.column(at["force"]))
+    indices = _indices(column)
+    codes = [_force(text, given) for text in column.dictionary.to_pylist()]
+    strange = [i for i, code in enumerate(codes) if code is None] + ([-1] if given is None else [])
+    if strange and np.isin(indices, strange).any():
+        return None
+    return tuple(code or "" for code in codes), indices
+
+
+def _force(text: str | None, given: str | None) -> str | None:
+    if not (text or "").strip():
+        return given
+    try:
+        return force_code(str(text))
+    except UsageError:
+        return None
+
+
+def _months(
+    batch: pa.RecordBatch, at: Mapping[str, int], notes: Counter[str]
+) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Analysis months, and part months where they differ; None when some row is not plainly dated."""
+    given = _given_months(batch.column(at["month"])) if "month" in at else None
+    if "month" in at and given is None:
+        return None
+    if "event_time" not in at:
+        assert given is not None
+        return given, None
+    own = _instants(batch.column(at["event_time"]), notes)
+    if own is None or given is None:
+        return None if own is None else (own, None)
+    elsewhere = int(np.count_nonzero(own != given))
+    if elsewhere:
+        notes[LONDON_MONTH] += elsewhere
+    return own, given if elsewhere else None
+
+
+def _given_months(column: pa.Array) -> np.ndarray | None:
+    import pyarrow as pa
+
+    if column.null_count:
+        return None
+    if pa.types.is_dictionary(column.type):
+        known = months(column.dictionary)
+        if np.isin(known, (NO_MONTH, BAD_MONTH)).any():
+            return None
+        return known.astype(np.int32)[column.indices.to_numpy(zero_copy_only=False)]
+    if not pa.types.is_integer(column.type):
+        return None
+    found = column.to_numpy(zero_copy_only=False)
+    inside = found.size == 0 or (found.min() >= FIRST and found.max() <= LAST)
+    return found.astype(np.int32, copy=False) if inside else None
+
+
+def _instants(column: pa.Array, notes: Counter[str]) -> np.ndarray | None:
+    import pyarrow as pa
+
+    if column.null_count:
+        return None
+    times = column.view(pa.int64()).to_numpy(zero_copy_only=False)
+    found, broken = months_of(np.ascontiguousarray(times), PER_SECOND[column.type.unit], *month_of_hour())
+    if found.size and found.min() == OUTSIDE:
+        return None
+    if column.type.tz is None:
+        notes[NO_OFFSET] += len(times)
+    if broken:
+        notes[FRACTION] += broken
+    return found
+
+
+# From plain rows to counts -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The cube that several tallies are counted in at once: months, then forces, then the codes of every axis.
+
+    A code stands on an axis once a batch could hold it, so that the cube has no room for what never comes.
+    """
+
+    first: int
+    months: int
+    forces: tuple[str, ...]
+    codes: tuple[tuple[int, ...], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.months, len(self.forces), *(len(codes) for codes in self.codes))
+
+    @property
+    def cells(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def strides(self) -> list[int]:
+        return [int(np.prod(self.shape[i + 1 :], dtype=np.int64)) for i in range(len(self.shape))]
+
+    def holds(self, other: Layout) -> bool:
+        return (
+            self.first <= other.first
+            and other.first + other.months <= self.first + self.months
+            and set(other.forces) <= set(self.forces)
+            and all(set(theirs) <= set(mine) for mine, theirs in zip(self.codes, other.codes))
+        )
+
+    def grown(self, other: Layout, axes: Sequence[AxisSpec]) -> Layout:
+        """Room for both, and on every axis that was too short for all there is, so that growing is rare."""
+        first, last = min(self.first, other.first), max(self.first + self.months, other.first + other.months)
+        slack = 0 if (first, last) == (self.first, self.first + self.months) else 24
+        forces = self.forces if set(other.forces) <= set(self.forces) else codelist("force").codes
+        codes = tuple(
+            mine if set(theirs) <= set(mine) else tuple(range(len(codelist(spec.codelist))))
+            for spec, mine, theirs in zip(axes, self.codes, other.codes)
+        )
+        return Layout(first - slack, last - first + 2 * slack, forces, codes)
+
+
+class Scan:
+    """The counts of one thread, over the batches that it is given."""
+
+    def __init__(self, wanted: Wanted, *, scheme: str, force: str | None) -> None:
+        self.wanted, self.scheme, self.force = wanted, scheme, force
+        self.partial = Partial([Cells() for _ in wanted.tallies])
+        self._layout: Layout | None = None
+        self._cube = ByteCube(0)
+
+    def add(self, rows: Rows, found: Found) -> bool:
+        """Counts the rows and says so in `found`; or, when the cube would be too large, leaves both as they were."""
+        if rows.months.size == 0:
+            return True
+        bound = {spec: self._bound(rows, spec) for spec in self.wanted.axes}
+        layout = self._room(rows, bound)
+        if layout is None:
+            return False
+        margins = self._margins(rows)
+        left_out = self._cube.count(*self._operands(rows, bound, layout))
+        if left_out != self._apply_rules(margins):
+            raise InputRefused("rows were lost in counting; the file is damaged, or this is a defect of disprop")
+        self._note_unmapped(rows, bound)
+        found.read += rows.months.size
+        found.notes.update(rows.notes)
+        self._count_slots(rows, margins, found)
+        return True
+
+    def finish(self) -> Partial:
+        """What was counted in all."""
+        self._retire()
+        return self.partial
+
+    # Codes
+
+    def _bound(self, rows: Rows, spec: AxisSpec) -> np.ndarray:
+        """Codes on an axis: of a blank, then of each label of the batch's vocabulary."""
+        vocabulary = rows.labels[spec.column][0] if spec.column in rows.labels else []
+        return code_lookup(spec.codelist, self.scheme, [None, *vocabulary])
+
+    def _kinds(self, rows: Rows) -> tuple[np.ndarray, np.ndarray] | None:
+        """Where vehicle-only searches are left out: of each row its type, and of each type whether it is one."""
+        if self.wanted.vehicle_only or "search_type" not in rows.labels:
+            return None
+        vocabulary, indices = rows.labels["search_type"]
+        codes = code_lookup("search_type", self.scheme, [None, *vocabulary])
+        vehicle = codes == codelist("search_type").index(VEHICLE_ONLY)
+        vehicle[0] = False
+        return indices, vehicle
+
+    # The cube
+
+    def _room(self, rows: Rows, bound: Mapping[AxisSpec, np.ndarray]) -> Layout | None:
+        """A layout with room for the rows, the cube made for it; None when there can be none."""
+        axes = self.wanted.axes
+        codes = tuple(tuple(np.unique(bound[spec]).tolist()) for spec in axes)
+        first, last = int(rows.months.min()), int(rows.months.max())
+        if self.wanted.period:
+            first, last = (min(max(month, self.wanted.period[0]), self.wanted.period[1]) for month in (first, last))
+        forces = {code for code in (*rows.forces, self.force or "") if self.wanted.keeps_force(code)}
+        need = Layout(first, last - first + 1, tuple(sorted(forces)) or ("",), codes)
+        if self._layout is not None and self._layout.holds(need):
+            return self._layout
+        layout = need if self._layout is None else self._layout.grown(need, axes)
+        if layout.cells > LARGEST:
+            layout = need
+        if layout.cells > LARGEST:
+            return None
+        self._retire()
+        self._layout, self._cube = layout, ByteCube(layout.cells)
+        return layout
+
+    def _operands(
+        self, rows: Rows, bound: Mapping[AxisSpec, np.ndarray], layout: Layout
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Columns and tables of the count: one pair a column, whatever the number of axes that it feeds."""
+        month_stride, force_stride, *strides = layout.strides
+        columns, tables = [rows.months, rows.force], [self._month_table(layout, month_stride)]
+        tables.append(np.array([self._force_entry(layout, c) * force_stride for c in (self.force, *rows.forces)]))
+        entries: dict[str, np.ndarray] = {}
+        constant = 0
+        for spec, stride, codes in zip(self.wanted.axes, strides, layout.codes):
+            offsets = np.searchsorted(codes, bound[spec]) * stride
+            if spec.column in rows.labels:
+                entries[spec.column] = entries.get(spec.column, 0) + offsets
+            else:
+                constant += int(offsets[0])
+        kinds = self._kinds(rows)
+        if kinds is not None:
+            entries["search_type"] = entries.get("search_type", 0) + np.where(kinds[1], LEFT_OUT, 0)
+        columns += [rows.labels[name][1] for name in entries]
+        tables[1] = tables[1] + constant
+        tables += list(entries.values())
+        return [np.ascontiguousarray(c, np.int32) for c in columns], [
+            np.maximum(table, LEFT_OUT).astype(np.int32) for table in tables
+        ]
+
+    def _month_table(self, layout: Layout, stride: int) -> np.ndarray:
+        """Offsets of months 0 (January 1970) onwards; of those outside the period, LEFT_OUT."""
+        at = np.arange(-1, LAST + 1) - layout.first
+        inside = (at >= 0) & (at < layout.months)
+        if self.wanted.period:
+            inside &= (at + layout.first >= self.wanted.period[0]) & (at + layout.first <= self.wanted.period[1])
+        return np.where(inside, at * stride, LEFT_OUT)
+
+    def _force_entry(self, layout: Layout, code: str | None) -> int:
+        return layout.forces.index(code) if code in layout.forces else LEFT_OUT
+
+    def _retire(self) -> None:
+        """Adds the cube to the partial counts, a tally at a time."""
+        layout = self._layout
+        if layout is None:
+            return
+        totals = self._cube.totals().reshape(layout.shape)
+        self._layout, self._cube = None, ByteCube(0)
+        for cells, specs in zip(self.partial.tallies, self.wanted.tallies):
+            cells.add(self._projected(totals, layout, specs))
+
+    def _projected(self, totals: np.ndarray, layout: Layout, specs: Sequence[AxisSpec]) -> Cells:
+        axes = self.wanted.axes
+        at = [axes.index(spec) for spec in specs]
+        rest = tuple(2 + i for i in range(len(axes)) if i not in at)
+        summed = totals.sum(axis=rest) if rest else totals
+        turned = summed.transpose([0, 1, *(2 + sorted(at).index(i) for i in at)])
+        sizes = [len(codelist(spec.codelist)) for spec in specs]
+        out = np.zeros((layout.months, len(layout.forces), *sizes), dtype=np.int64)
+        place = np.ix_(range(layout.months), range(len(layout.forces)), *(layout.codes[i] for i in at))
+        out[place] = turned
+        keyed = of_cube(out, forces=layout.forces, months=range(layout.first, layout.first + layout.months))
+        return Cells({key: counts.reshape(sizes) for key, counts in keyed.counts.items()})
+
+    # Rules, parts and what no codelist knows
+
+    def _margins(self, rows: Rows) -> Margins:
+        """Rows by force, analysis month and whether of a vehicle only: what the rules and parts are told from."""
+        return _margins(rows, self.force, rows.months, self._kinds(rows))
+
+    def _apply_rules(self, margins: Margins) -> int:
+        """Notes how many rows the first rule that fits leaves out; returns how many in all."""
+        kept = np.array([self.wanted.keeps_force(code) for code in margins.forces])
+        start, end = self.wanted.period or (FIRST, LAST)
+        inside = (margins.months >= start) & (margins.months <= end)
+        numbers = (
+            margins.counts[~kept].sum(),
+            margins.counts[kept][:, ~inside].sum(),
+            margins.counts[kept][:, inside][:, :, 1].sum(),
+        )
+        for rule, n in zip(self.wanted.rules, map(int, numbers)):
+            if n:
+                self.partial.rules[rule] = self.partial.rules.get(rule, 0) + n
+        return int(sum(numbers))
+
+    def _count_slots(self, rows: Rows, margins: Margins, found: Found) -> None:
+        if rows.part_months is not None:
+            margins = _margins(rows, self.force, rows.part_months, None)
+        counts = margins.counts.sum(axis=2)
+        for f, m in np.argwhere(counts).tolist():
+            found.slots[margins.forces[f], int(margins.months[m])] += int(counts[f, m])
+
+    def _note_unmapped(self, rows: Rows, bound: Mapping[AxisSpec, np.ndarray]) -> None:
+        strange = {
+            spec: np.flatnonzero(codes[1:] == codelist(spec.codelist).index(UNMAPPED))
+            for spec, codes in bound.items()
+            if UNMAPPED in codelist(spec.codelist).codes
+        }
+        if not any(labels.size for labels in strange.values()):
+            return
+        kept = self._kept(rows)
+        for cells, specs in zip(self.partial.tallies, self.wanted.tallies):
+            for spec in specs:
+                if strange.get(spec, np.zeros(0)).size:
+                    _count_labels(cells.unmapped, spec.column, rows.labels[spec.column], strange[spec], kept)
+
+    def _kept(self, rows: Rows) -> np.ndarray:
+        kept = np.array([self.wanted.keeps_force(code) for code in (self.force, *rows.forces)])[rows.force + 1]
+        if self.wanted.period:
+            kept = kept & (rows.months >= self.wanted.period[0]) & (rows.months <= self.wanted.period[1])
+        kinds = self._kinds(rows)
+        return kept if kinds is None else kept & ~kinds[1][kinds[0] + 1]
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Counts by force, month and kind (0, or 1 for vehicle-only)."""
+
+    forces: tuple[str, ...]
+    months: np.ndarray
+    counts: np.ndarray
+
+
+def _margins(rows: Rows, given: str | None, month: np.ndarray, kinds: tuple[np.ndarray, np.ndarray] | None) -> Margins:
+    forces = (given or "", *rows.forces)
+    first, last = int(month.min()), int(month.max())
+    span = last - first + 1
+    months_at = np.concatenate([np.zeros(first + 1, dtype=np.int64), np.arange(span)]) * 2
+    columns, tables = [rows.force, month], [np.arange(len(forces)) * span * 2, months_at]
+    if kinds is not None:
+        columns, tables = [*columns, kinds[0]], [*tables, kinds[1].astype(np.int64)]
+    cube = ByteCube(len(forces) * span * 2)
+    cube.count([np.ascontiguousarray(c, np.int32) for c in columns], [table.astype(np.int32) for table in tables])
+    return Margins(forces, np.arange(first, last + 1), cube.totals().reshape(len(forces), span, 2))
+
+
+def _count_labels(
+    unmapped: dict[str, int], column: str, labels: tuple[list[str | None], np.ndarray], strange: np.ndarray,
+    kept: np.ndarray,
+) -> None:  # fmt: skip
+    vocabulary, indices = labels
+    counts = np.bincount(indices[kept] + 1, minlength=len(vocabulary) + 1)[1:]
+    for i in strange.tolist():
+        if counts[i]:
+            name = f"{column}: {vocabulary[i]}"
+            unmapped[name] = unmapped.get(name, 0) + int(counts[i])

@@ -1,0 +1,134 @@
+"""Counting rows that are dictionary codes already, and the London months of instants.
+
+A count is one byte. A cube of several million cells then stays in the caches, where it matters: cells are met in no
+order, so that a cube of whole numbers costs a miss a row (docs/decisions/0012-parquet-scan.md has the figures). A
+byte that passes 255 starts again at 0 and its cell goes on a list, which stands for 256 rows each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from disprop.kernels._jit import inner, kernel
+
+LEFT_OUT = -(1 << 28)
+"""Table entry of a row that is not counted; larger than any cell, and seven of them still fit in int32."""
+LARGEST = 1 << 26
+"""Most cells of a cube of bytes."""
+BLOCK = 4096
+FULL = 256
+
+OUTSIDE = -1
+"""Month of an instant outside the table of months."""
+
+
+class ByteCube:
+    """Counts of cells in one byte each, and the list of those that ran over."""
+
+    def __init__(self, cells: int) -> None:
+        self.bytes = np.zeros(cells, dtype=np.uint8)
+        self.full: list[np.ndarray] = []
+        self._cells = np.zeros(BLOCK, dtype=np.int32)
+
+    def count(self, columns: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> int:
+        """Count every row that is kept into its cell; returns how many rows were not.
+
+        The cell of row i is the sum over columns j of `tables[j][columns[j][i] + 1]`; a row is left out when an entry
+        is LEFT_OUT. No rows, and any number of columns from 1, work. Nothing is written when an index is bad.
+
+        columns: k arrays, int32, shape (n,): dictionary index of every row, -1 for null.
+        tables: k arrays, int32: entry 0 is the offset of null, entry 1 + d of dictionary entry d, strides folded in.
+
+        Raises ValueError when an index has no entry in its table.
+
+        >>> cube = ByteCube(2)
+        >>> tables = [np.array([LEFT_OUT, 0, 1], dtype=np.int32)]
+        >>> cube.count([np.array([0, 1, 1, -1], dtype=np.int32)], tables), cube.totals().tolist()
+        (1, [1, 2])
+        """
+        rows = columns[0].size
+        if rows == 0:
+            return 0
+        for column, table in zip(columns, tables, strict=True):
+            if column.min() < -1 or column.max() >= table.size - 1:
+                raise ValueError(f"indices {column.min()} to {column.max()} for a table of {table.size} entries")
+        full = np.empty(rows, dtype=np.int32)
+        counts = np.zeros(2, dtype=np.int64)
+        _count_bytes(columns, tables, len(columns), rows, self.bytes, full, self._cells, counts)
+        if counts[1]:
+            self.full.append(full[: counts[1]].copy())
+        return int(counts[0])
+
+    def totals(self) -> np.ndarray:
+        """The counts as int64, one a cell."""
+        found = self.bytes.astype(np.int64)
+        if self.full:
+            cells, times = np.unique(np.concatenate(self.full), return_counts=True)
+            found[cells] += FULL * times
+        return found
+
+
+@kernel("void(int32[::1]*, int32[::1]*, int64, int64, uint8[::1], int32[::1], int32[::1], int64[::1])")
+def _count_bytes(columns, tables, k, rows, out, out_full, out_cells, out_counts):  # type: ignore[no-untyped-def]
+    """Column by column over a block of rows that stays in the nearest cache; `out_counts`: rows left out, overflows."""
+    left_out = 0
+    full = 0
+    for start in range(0, rows, BLOCK):
+        stop = min(BLOCK, rows - start)
+        column, table = columns[0], tables[0]
+        for i in range(stop):
+            out_cells[i] = table[column[start + i] + 1]
+        for j in range(1, k):
+            column, table = columns[j], tables[j]
+            for i in range(stop):
+                out_cells[i] += table[column[start + i] + 1]
+        for i in range(stop):
+            cell = out_cells[i]
+            if cell < 0 or cell >= out.size:
+                left_out += 1
+            elif out[cell] == 255:
+                out[cell] = 0
+                out_full[full] = cell
+                full += 1
+            else:
+                out[cell] += np.uint8(1)
+    out_counts[0] = left_out
+    out_counts[1] = full
+
+
+def months_of(times: np.ndarray, per_second: int, begins: int, month_of_hour: np.ndarray) -> tuple[np.ndarray, int]:
+    """Month of each instant by a table of hours, OUTSIDE where the table does not reach; and how many have a fraction.
+
+    times: int64, instants since 1970 in units of which `per_second` (1, 1000, 10^6 or 10^9) make a second.
+    begins: the hour since 1970 of the first entry of `month_of_hour` (int32), whose entries say the month of each hour.
+
+    >>> months_of(np.array([0, 3_600_001, 7_200_000]), 1000, 0, np.array([7, 8], dtype=np.int32))
+    (array([ 7,  8, -1], dtype=int32), 1)
+    """
+    out = np.empty(times.size, dtype=np.int32)
+    return out, int(_months_of(times, per_second, begins, month_of_hour, out))
+
+
+@kernel("int64(int64[::1], int64, int64, int32[::1], int32[::1])")
+def _months_of(times, per_second, begins, month_of_hour, out):  # type: ignore[no-untyped-def]
+    """The four units are written out, because dividing by a constant is several times faster."""
+    if per_second == 1:
+        return _months(times, 1, begins, month_of_hour, out)
+    if per_second == 1000:
+        return _months(times, 1000, begins, month_of_hour, out)
+    if per_second == 1_000_000:
+        return _months(times, 1_000_000, begins, month_of_hour, out)
+    return _months(times, 1_000_000_000, begins, month_of_hour, out)
+
+
+@inner
+def _months(times, unit, begins, month_of_hour, out):  # type: ignore[no-untyped-def]
+    broken = 0
+    for i in range(times.size):
+        second = times[i] // unit
+        broken += times[i] != second * unit
+        hour = second // 3600 - begins
+        out[i] = month_of_hour[hour] if 0 <= hour < month_of_hour.size else -1
+    return broken
