@@ -166,8 +166,8 @@ def _groups(sizes: dict[str, int]) -> tuple[tuple[str, ...], ...]:
 # Binding -------------------------------------------------------------------------------------------------------------
 
 
-def _scan(plan: FusedPlan, only: Any = None) -> Scan:
-    """The plan as arrays; `only` replaces the tallies by one of the labels of a column."""
+def _scan(plan: FusedPlan) -> Scan:
+    """The plan as arrays."""
     mapped, read = plan.mapped, plan.read
     sizes = np.array([len(mapped.labels(name)) for name in plan.columns], dtype=np.int64)
     segments, segment = np.unique(mapped.segment[read], return_inverse=True)
@@ -184,7 +184,7 @@ def _scan(plan: FusedPlan, only: Any = None) -> Scan:
         columns=columns,
         slices=table,
         slice_row=slice_row,
-        first_month=int(mapped.first[read].min(initial=1 << 30)),
+        first_month=int(mapped.first[read].min()),
         group_start=np.cumsum([0, *(len(group) for group in plan.groups)]).astype(np.int64),
         sizes=sizes,
         tables=[_tables(plan, t) for t in range(len(plan.wanted))],
@@ -315,6 +315,10 @@ def count_fused(plan: FusedPlan, *, threads: int | None = None) -> list[Tally]:
 
 def _count(plan: FusedPlan, threads: int | None) -> Counted:
     global _numpy_rows
+    if not len(plan.read):
+        slices = len(plan.forces) * len(plan.months)
+        empty = [np.zeros((slices, *plan.shape(t)), dtype=np.int64) for t in range(len(plan.wanted))]
+        return Counted(empty, 0, 0, 0, "none", 1)
     scan = _scan(plan)
     if threads is None and not plan.compiled():
         _numpy_rows += plan.rows
@@ -326,7 +330,8 @@ def _months_met(plan: FusedPlan, counts: np.ndarray, part_months: np.ndarray) ->
     """Which months stand on the axis: those of parts, and those that a counted record is of."""
     met = np.isin(plan.months, part_months)
     if not met.all():
-        met |= counts.reshape(len(plan.forces), len(plan.months), -1).any(axis=(0, 2))
+        cells = counts.reshape(len(plan.forces), len(plan.months), counts[0].size if len(counts) else 1)
+        met |= cells.any(axis=(0, 2))
     return met
 
 

@@ -61,7 +61,7 @@ def _chosen(manifest: Manifest, kind: str | None, dataset: str | None) -> np.nda
     chosen = np.flatnonzero(keep)
     for name in ("kind", "scheme"):
         words, at = manifest.words(name)
-        found = [words[i] for i in np.unique(at[chosen])]
+        found = sorted(words[i] for i in np.unique(at[chosen]))
         if len(found) > 1:
             raise UsageError(f"the store has the {name}s {', '.join(found)}; name one {_option(name)}")
     _refuse_two_datasets(manifest, chosen)
