@@ -127,10 +127,17 @@ class Source(Protocol):
     once `batches` is exhausted: `account.counted` then equals the rows yielded.
     """
 
-    kind: str
-    unit: str
-    dataset: str
-    scheme: str
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def dataset(self) -> str: ...
+
+    @property
+    def scheme(self) -> str: ...
 
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]: ...
 
