@@ -106,18 +106,23 @@ def measure_all(tallies: Sequence[Tally], population: Tally, *, holes: str = "wh
         "rate_ratio": ratios[crude].reset_index(drop=True),
         "rate_ratio_within_areas": ratios[~crude].reset_index(drop=True),
         "excess_searches": excess_searches(people, population, by=["force"], **divided),
-        "linked_find": find_rate(outcomes, by=groups),
-        "linked_find_all": find_rate(outcomes, by=["force"]),
-        "linked_find_rule_linked": find_rate(outcomes, by=groups, rule="linked"),
-        "linked_find_rule_linked_all": find_rate(outcomes, by=["force"], rule="linked"),
-        "any_find": find_rate(outcomes, by=groups, find="any_find"),
-        "positive_outcome": positive_outcome_share(outcomes, by=groups),
-        "arrest": arrest_share(outcomes, by=groups),
-        "more_thorough": more_thorough_search_share(thorough, by=groups),
-        "more_thorough_children": more_thorough_search_share(thorough, by=groups, age_band="10-17"),
-        "share_on_video": share_on_video(video, by=groups),
+        **_shares(outcomes, thorough, video, groups),
+        **{f"{name}_all": frame for name, frame in _shares(outcomes, thorough, video, ["force"]).items()},
     }
     return {name: frame for name, frame in frames.items() if len(frame)}
+
+
+def _shares(outcomes: Tally, thorough: Tally, video: Tally, by: Sequence[str]) -> Frames:
+    return {
+        "linked_find": find_rate(outcomes, by=by),
+        "linked_find_rule_linked": find_rate(outcomes, by=by, rule="linked"),
+        "any_find": find_rate(outcomes, by=by, find="any_find"),
+        "positive_outcome": positive_outcome_share(outcomes, by=by),
+        "arrest": arrest_share(outcomes, by=by),
+        "more_thorough": more_thorough_search_share(thorough, by=by),
+        "more_thorough_children": more_thorough_search_share(thorough, by=by, age_band="10-17"),
+        "share_on_video": share_on_video(video, by=by),
+    }
 
 
 def _only_force(tally: Tally, force: str | None) -> str:

@@ -7,7 +7,7 @@ share can be, and past stated cut-offs takes the figure's place or has it refuse
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -317,33 +317,48 @@ def _state(yes: np.ndarray, unknown: np.ndarray, every: np.ndarray, asked: np.nd
     return np.where(refused, 2, np.where(bounded, 1, 0))
 
 
-def _worst_state(answers: _Answers) -> np.ndarray:
-    """A cell's own state, or that of all groups of its slice together where that is worse."""
-    own = _state(answers.yes, answers.unknown, answers.all, answers.asked, answers.blank)
+def _together(answers: _Answers) -> _Answers:
+    """The same answers for all groups of each cell's slice (its force and month) together."""
     over = tuple(i for i, axis in enumerate(answers.axes) if axis.name not in ("force", "month"))
-    sums = (
-        v.sum(axis=over, keepdims=True)
-        for v in (answers.yes, answers.unknown, answers.all, answers.asked, answers.blank)
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values.sum(axis=over, keepdims=True), values.shape)
+
+    return replace(
+        answers,
+        yes=spread(answers.yes),
+        no=spread(answers.no),
+        unknown=spread(answers.unknown),
+        asked=spread(answers.asked),
+        blank=spread(answers.blank),
     )
-    return np.maximum(own, _state(*sums))
+
+
+def _told(answers: _Answers, keep: np.ndarray) -> list[tuple[int, str]]:
+    """State of each cell kept, and why, in words."""
+    states = _state(answers.yes, answers.unknown, answers.all, answers.asked, answers.blank)
+    cells = zip(*(np.atleast_1d(v[keep]) for v in (states, answers.unknown, answers.all, answers.blank, answers.asked)))
+    return [(int(cell[0]), _why(*cell)) for cell in cells]
+
+
+def _reasons(answers: _Answers, keep: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """State and reason of each cell kept: its own, or those of all groups together where these are worse."""
+    both = list(zip(_told(answers, keep), _told(_together(answers), keep)))
+    worse = [own if own[0] >= slice_[0] else (slice_[0], f"{slice_[1]}, all groups together") for own, slice_ in both]
+    return np.array([state for state, _ in worse], dtype=int), [why for _, why in worse]
 
 
 def _share_frame(
     tally: Tally, answers: _Answers, measure: str, confidence: float, *, note: str, always: bool = False
 ) -> pd.DataFrame:
-    state = np.zeros(answers.yes.shape, dtype=int) if always else _worst_state(answers)
     keep, groups = _rows(answers.axes, answers.all)
     yes, known, every = answers.yes[keep], (answers.yes + answers.no)[keep], answers.all[keep]
-    state, unknown = np.atleast_1d(state[keep]), answers.unknown[keep]
+    unknown = answers.unknown[keep]
+    state, why = (np.zeros(len(yes), dtype=int), [""] * len(yes)) if always else _reasons(answers, keep)
     given = (state == 0) & (known > 0)
     interval = proportion_interval(
         events=np.where(given, yes, 0), trials=np.where(given, known, 0), confidence=confidence
     )
-    blank, asked = answers.blank[keep], answers.asked[keep]
-    flags = [
-        join_flags(_why(s, u, n, b, q), note, answers.partly)
-        for s, u, n, b, q in zip(state, unknown, every, blank, asked)
-    ]
     refused = state == 2
     return result_frame(
         groups,
@@ -362,7 +377,7 @@ def _share_frame(
             "n_unknown": unknown,
             "covered_months": answers.covered[keep],
             "period_months": answers.period[keep],
-            "flag": flags,
+            "flag": [join_flags(reason, note, answers.partly) for reason in why],
         },
     )
 
