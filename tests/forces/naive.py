@@ -156,8 +156,9 @@ def benjamini_hochberg(p):
     return out
 
 
-def months_still(events, reference, months, phi=1.0, half=math.log(1.25) / 2):
-    """Months counted one by one until the half-width is small enough."""
+def months_still(events, reference, months, phi=1.0):
+    """Months counted one by one until the half-width is ln(1.25) / 2."""
+    half = math.log(1.25) / 2
     more = 0
     while True:
         factor = (months + more) / months

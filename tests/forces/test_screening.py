@@ -203,7 +203,7 @@ def test_a_share_rings_when_its_exact_tail_is_spent(x, m, level):
 
 
 def test_dispersion_widens_and_its_own_uncertainty_widens_more():
-    counts = dict(events=100, exposure=1, base_events=1200, base_exposure=12, level=0.02)
+    counts = {"events": 100, "exposure": 1, "base_events": 1200, "base_exposure": 12, "level": 0.02}
     plain, spread, guessed = (
         rate_alarm(**counts, **more) for more in ({}, {"dispersion": 3.0}, {"dispersion": 3.0, "degrees": 11})
     )
@@ -217,7 +217,9 @@ def test_alarms_at_their_corners():
     )
     assert np.isnan(none.high).tolist() == [True, True, True, False]
     assert none.signal.tolist() == [0, 0, 0, 0]
-    never = share_alarm(events=[0, 5, 0], trials=[5, 5, 0], base_events=[0, 90, 0], base_trials=[90, 90, 90], level=0.01)
+    never = share_alarm(
+        events=[0, 5, 0], trials=[5, 5, 0], base_events=[0, 90, 0], base_trials=[90, 90, 90], level=0.01
+    )
     assert never.signal.tolist() == [0, 0, 0]
     with pytest.raises(UsageError):
         rate_alarm(events=1, exposure=1, base_events=1, base_exposure=1, level=0.05, dispersion=0.5)
@@ -280,7 +282,7 @@ def test_ratio_change_is_the_delta_method(now, base, phi, base_phi):
 )
 def test_ratio_change_of_zero_counts(counts, expected):
     a, c, b, d = counts
-    sides = dict(exposure=10, reference_exposure=10, base_exposure=10, base_reference_exposure=10)
+    sides = {"exposure": 10, "reference_exposure": 10, "base_exposure": 10, "base_reference_exposure": 10}
     found = ratio_change_interval(events=a, reference_events=c, base_events=b, base_reference_events=d, **sides)
     assert tuple(found) == pytest.approx(expected, nan_ok=True)
 
@@ -372,7 +374,7 @@ def test_a_p_that_is_missing_was_not_looked_at():
 def test_p_agrees_with_the_score_interval(a, c, n1, phi):
     from disprop.intervals import rate_ratio_interval
 
-    sides = dict(events=a, exposure=n1, reference_events=c, reference_exposure=1.0, dispersion=phi)
+    sides = {"events": a, "exposure": n1, "reference_events": c, "reference_exposure": 1.0, "dispersion": phi}
     interval = rate_ratio_interval(**sides)
     p = rate_ratio_p(**sides)
     if abs(p - 0.05) > 1e-9:
