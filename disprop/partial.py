@@ -51,11 +51,12 @@ class Cells:
     unmapped: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Cells) -> None:
+        """Takes the counts of others, whose arrays are its own from now on."""
         for key, counts in other.counts.items():
             if key in self.counts:
                 self.counts[key] += counts
             else:
-                self.counts[key] = counts.copy()
+                self.counts[key] = counts
         self.unmapped = merge_counts(self.unmapped, other.unmapped)
 
 
@@ -89,13 +90,10 @@ class Partial:
             )
 
 
-def of_cube(
-    counts: np.ndarray, *, forces: Sequence[str], months: Sequence[int], unmapped: Mapping[str, int] | None = None
-) -> Cells:
+def of_cube(counts: np.ndarray, *, forces: Sequence[str], months: Sequence[int]) -> Cells:
     """Cells of a tally from an array over months, forces and its coded axes."""
     held = counts.reshape(len(months), len(forces), -1).any(axis=-1)
-    keyed = {(forces[f], months[m], ""): counts[m, f] for m, f in np.argwhere(held).tolist()}
-    return Cells(keyed, dict(unmapped or {}))
+    return Cells({(forces[f], months[m], ""): counts[m, f] for m, f in np.argwhere(held).tolist()})
 
 
 # Packed to be sent. Most cells of a task are 0 and most others are small.

@@ -31,7 +31,7 @@ from disprop.io.parquet_files import (
     refuse_other_schema,
     refusing,
 )
-from disprop.io.parquet_scan import Found, Scan, plain_rows, plain_types
+from disprop.io.parquet_scan import Found, Scan, Slots, counted, plain_rows, plain_types
 from disprop.io.parquet_skip import Asked, rule_that_skips
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
@@ -44,7 +44,7 @@ from disprop.io.rules import (
     refuse,
 )
 from disprop.kernels._jit import cores
-from disprop.partial import Partial, Wanted
+from disprop.partial import Cells, Partial, Wanted
 from disprop.provenance import Account, part_row, parts
 from disprop.records import SEARCH
 
@@ -138,6 +138,11 @@ class _Reading:
     def of(self, file: int) -> Found:
         return self.found.setdefault(file, Found())
 
+    def add(self, other: _Reading) -> None:
+        for file, found in other.found.items():
+            self.of(file).add(found)
+        self.careful += other.careful
+
 
 class Parquet:
     """Searches from Parquet files; a `records.Source`. `parts` and `account` speak of the last complete read."""
@@ -162,6 +167,7 @@ class Parquet:
         self._whole = pieces is None
         self._pieces = list(_all_pieces(self._files) if pieces is None else pieces)
         self._last: dict[int, Found] | None = None
+        self._parts: np.ndarray | None = None
         self._examples: list[QuarantinedRow] = []
 
     # Reading, batch by batch
@@ -202,7 +208,7 @@ class Parquet:
                     found.read += batch.num_rows
                     yield coded
         file.check_unchanged()
-        found.add(Found(0, read.slots, read.notes, read.quarantined))
+        found.add(Found(0, Slots(read.slots), read.notes, read.quarantined))
 
     # Counting without decoding text
 
@@ -211,7 +217,7 @@ class Parquet:
 
         threads: 1 to many; none changes a count. Without it, as many as there are processors.
         """
-        reading, skipped = _Reading(), Partial([])
+        reading, skipped = _Reading(), Counter[str]()
         pieces = self._skip(wanted, reading, skipped)
         plain = [piece for piece in pieces if self._may_be_plain(piece.file)]
         if threads is None and sum(piece.rows for piece in plain) < FEWEST_ROWS:
@@ -219,9 +225,8 @@ class Parquet:
         columns = {spec.column for spec in wanted.axes} | {*DATES, "search_type"}
         chosen = set(plain)
         reading.careful = [(piece, -1) for piece in pieces if piece not in chosen]
-        partials = self._count_plain(plain, wanted, columns, reading, threads or cores())
-        partials[0].rules |= {rule: partials[0].rules.get(rule, 0) + n for rule, n in skipped.rules.items()}
-        yield from partials
+        yield self._count_plain(plain, wanted, columns, reading, threads or cores())
+        yield Partial([Cells() for _ in wanted.tallies], skipped)
         reading.careful.sort(key=lambda place: (place[0].file, place[0].group, place[1]))
         yield from self._read_carefully(reading.careful, columns, reading)
         self._finish(reading)
@@ -230,7 +235,7 @@ class Parquet:
         at = self._files[file].binding.at
         return plain_types(self._files[file].schema, at, time_zone=self._time_zone)
 
-    def _skip(self, wanted: Wanted, reading: _Reading, skipped: Partial) -> list[Piece]:
+    def _skip(self, wanted: Wanted, reading: _Reading, skipped: Counter[str]) -> list[Piece]:
         """The pieces to read; rows of the others are counted as left out."""
         asked = Asked(wanted.forces, wanted.period, self._force)
         kept = []
@@ -239,14 +244,13 @@ class Parquet:
             if rule is None:
                 kept.append(piece)
                 continue
-            name = wanted.rules[rule]
-            skipped.rules[name] = skipped.rules.get(name, 0) + piece.rows
+            skipped[wanted.rules[rule]] += piece.rows
             reading.of(piece.file).add(Found(piece.rows, notes=Counter({SKIPPED_GROUP: 1})))
         return kept
 
     def _count_plain(
         self, pieces: Sequence[Piece], wanted: Wanted, columns: set[str], reading: _Reading, threads: int
-    ) -> list[Partial]:
+    ) -> Partial:
         """Each thread takes the next row group until there is none; one accumulator a thread."""
         queue, lock, stop = iter(pieces), threading.Lock(), threading.Event()
 
@@ -254,12 +258,12 @@ class Parquet:
             with lock:
                 return None if stop.is_set() else next(queue, None)
 
-        def work(_: int) -> tuple[Partial, dict[int, Found], list[tuple[Piece, int]]]:
-            scan, mine = Scan(wanted, scheme=self.scheme, force=self._force), _Reading()
+        def work(_: int) -> tuple[Scan, _Reading]:
+            scan, mine = Scan(wanted, scheme=self.scheme), _Reading()
             try:
                 while (piece := take()) is not None:
                     self._count_piece(piece, scan, columns, mine)
-                return scan.finish(), mine.found, mine.careful
+                return scan, mine
             except BaseException:
                 stop.set()
                 raise
@@ -267,11 +271,9 @@ class Parquet:
         workers = max(1, min(threads, len(pieces)))
         with ThreadPoolExecutor(workers) as pool:
             done = list(pool.map(work, range(workers)))
-        for _, found, careful in done:
-            for number, one in found.items():
-                reading.of(number).add(one)
-            reading.careful += careful
-        return [partial for partial, _, _ in done]
+        for _, mine in done:
+            reading.add(mine)
+        return counted([scan for scan, _ in done], wanted)
 
     def _count_piece(self, piece: Piece, scan: Scan, columns: set[str], mine: _Reading) -> None:
         file = self._files[piece.file]
@@ -290,6 +292,7 @@ class Parquet:
         if self._whole:
             self._check(reading.found)
         self._last, self._examples = reading.found, reading.examples
+        self._parts = None
 
     def _check(self, found: Mapping[int, Found]) -> None:
         """Every row that the footers promise came, and not all of a file was put aside."""
@@ -314,6 +317,12 @@ class Parquet:
     @property
     def parts(self) -> np.ndarray:
         """One part a force-month that has rows, named by the digests of the files that hold them."""
+        self._read()
+        if self._parts is None:
+            self._parts = self._made_parts()
+        return self._parts
+
+    def _made_parts(self) -> np.ndarray:
         files: dict[tuple[str, int], list[str]] = {}
         rows: Counter[tuple[str, int]] = Counter()
         for number, found in sorted(self._read().items()):

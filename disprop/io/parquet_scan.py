@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,48 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST, LAST = (FIRST_YEAR - 1970) * 12, (LAST_YEAR - 1970) * 12 + 11
+MONTHS = 1 << 12
+_FORCES = {code: i for i, code in enumerate(codelist("force").codes)}
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+class Slots:
+    """Rows by force and part month: few, met in large numbers, so kept as arrays until they are asked for."""
+
+    def __init__(self, rows: Mapping[tuple[str, int], int] | None = None) -> None:
+        self._held: list[tuple[np.ndarray, np.ndarray]] = []
+        if rows:
+            forces, months = zip(*rows)
+            self.add(np.array([_FORCES[force] for force in forces]), np.array(months), np.array([*rows.values()]))
+
+    def add(self, force: np.ndarray, month: np.ndarray, rows: np.ndarray) -> None:
+        """More rows of slots: position of the force in its codelist, month number, how many."""
+        self._held.append((force * MONTHS + month, rows))
+
+    def update(self, other: Slots) -> None:
+        self._held += other._held
+        if len(self._held) > 64:
+            self._held = [self._summed()]
+
+    def _summed(self) -> tuple[np.ndarray, np.ndarray]:
+        if not self._held:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        slots, at = np.unique(np.concatenate([slots for slots, _ in self._held]), return_inverse=True)
+        rows = np.zeros(len(slots), dtype=np.int64)
+        np.add.at(rows, at, np.concatenate([rows for _, rows in self._held]))
+        return slots, rows
+
+    def items(self) -> list[tuple[tuple[str, int], int]]:
+        """((force, month), rows) of every slot that has rows."""
+        slots, rows = self._summed()
+        codes = codelist("force").codes
+        return [((codes[slot // MONTHS], slot % MONTHS), n) for slot, n in zip(slots.tolist(), rows.tolist()) if n]
+
+    def __getstate__(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._summed()
+
+    def __setstate__(self, summed: tuple[np.ndarray, np.ndarray]) -> None:
+        self._held = [summed]
 
 
 @dataclass
@@ -36,14 +78,13 @@ class Found:
     """What became of the rows of one file that were looked at."""
 
     read: int = 0
-    slots: Counter[tuple[str, int]] = field(default_factory=Counter)
+    slots: Slots = field(default_factory=Slots)
     notes: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
-    excluded: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Found) -> None:
         self.read += other.read
-        for name in ("slots", "notes", "quarantined", "excluded"):
+        for name in ("slots", "notes", "quarantined"):
             getattr(self, name).update(getattr(other, name))
 
 
@@ -52,9 +93,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Rows:
-    """Plain rows: of each, its force (index in `forces`, -1 the given one), analysis month, and labels by column.
+    """Plain rows: of each, its force (position in `forces`), analysis month, and labels by column.
 
-    `part_months` is there only where it differs from `months` in some row.
+    Labels are a vocabulary, None (blank) last, and the position of each row's in it. `part_months` is there only where
+    it differs from `months` in some row.
     """
 
     forces: tuple[str, ...]
@@ -108,24 +150,27 @@ def encoded(column: pa.Array) -> pa.DictionaryArray:
     import pyarrow as pa
 
     if pa.types.is_boolean(column.type):
-        return pa.DictionaryArray.from_arrays(column.cast(pa.int8()).cast(pa.int32()), pa.array(["false", "true"]))
+        indices, words = column.cast(pa.int8()).cast(pa.int32()), pa.array(["false", "true"])
+        return pa.DictionaryArray.from_arrays(indices, words)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     if pa.types.is_null(column.type):
         return as_text(column).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(column.indices.cast(pa.int32()), as_text(column.dictionary))
+    indices = column.indices.cast(pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, as_text(column.dictionary), safe=False)  # checked when counted
 
 
 def _indices(column: pa.DictionaryArray) -> np.ndarray:
+    """Positions in the dictionary; of nulls, the position after its last."""
     found = column.indices
     if found.null_count:
-        found = found.fill_null(-1)
+        found = found.fill_null(len(column.dictionary))
     return np.asarray(found.to_numpy(zero_copy_only=False))
 
 
 def _labels(name: str, column: pa.Array, notes: Counter[str]) -> tuple[list[str | None], np.ndarray]:
     found = blanked(name, encoded(column), notes)
-    return found.dictionary.to_pylist(), _indices(found)
+    return [*found.dictionary.to_pylist(), None], _indices(found)
 
 
 def _forces(
@@ -133,16 +178,17 @@ def _forces(
 ) -> tuple[tuple[str, ...], np.ndarray] | None:
     """Codes of the batch's forces and each row's; None when a row names none that is known."""
     if "force" not in at:
-        return (), np.full(batch.num_rows, -1, dtype=np.int32)
+        return (given or "",), np.zeros(batch.num_rows, dtype=np.int32)
     column = encoded(batch.column(at["force"]))
     indices = _indices(column)
-    codes = [_force(text, given) for text in column.dictionary.to_pylist()]
-    strange = [i for i, code in enumerate(codes) if code is None] + ([-1] if given is None else [])
-    if strange and np.isin(indices, strange).any():
+    codes = [_force(text, given) for text in [*column.dictionary.to_pylist(), None]]
+    strange = [i for i, code in enumerate(codes) if code is None]
+    if (strange != [len(codes) - 1] or column.indices.null_count) and np.isin(indices, strange).any():
         return None
     return tuple(code or "" for code in codes), indices
 
 
+@cache
 def _force(text: str | None, given: str | None) -> str | None:
     if not (text or "").strip():
         return given
@@ -254,11 +300,11 @@ class Layout:
 class Scan:
     """The counts of one thread, over the batches that it is given."""
 
-    def __init__(self, wanted: Wanted, *, scheme: str, force: str | None) -> None:
-        self.wanted, self.scheme, self.force = wanted, scheme, force
-        self.partial = Partial([Cells() for _ in wanted.tallies])
-        self._layout: Layout | None = None
-        self._cube = ByteCube(0)
+    def __init__(self, wanted: Wanted, *, scheme: str) -> None:
+        self.wanted, self.scheme = wanted, scheme
+        self.rules: Counter[str] = Counter()
+        self.unmapped: list[Counter[str]] = [Counter() for _ in wanted.tallies]
+        self.cubes: list[tuple[Layout, ByteCube]] = []
 
     def add(self, rows: Rows, found: Found) -> bool:
         """Counts the rows and says so in `found`; or, when the cube would be too large, leaves both as they were."""
@@ -269,7 +315,7 @@ class Scan:
         if layout is None:
             return False
         margins = self._margins(rows)
-        left_out = self._cube.count(*self._operands(rows, bound, layout))
+        left_out = self.cubes[-1][1].count(*self._operands(rows, bound, layout))
         if left_out != self._apply_rules(margins):
             raise InputRefused("rows were lost in counting; the file is damaged, or this is a defect of disprop")
         self._note_unmapped(rows, bound)
@@ -278,27 +324,20 @@ class Scan:
         self._count_slots(rows, margins, found)
         return True
 
-    def finish(self) -> Partial:
-        """What was counted in all."""
-        self._retire()
-        return self.partial
-
     # Codes
 
     def _bound(self, rows: Rows, spec: AxisSpec) -> np.ndarray:
-        """Codes on an axis: of a blank, then of each label of the batch's vocabulary."""
-        vocabulary = rows.labels[spec.column][0] if spec.column in rows.labels else []
-        return code_lookup(spec.codelist, self.scheme, [None, *vocabulary])
+        """Codes on an axis of each label of the batch's vocabulary; of a blank, where it lacks the column."""
+        vocabulary = rows.labels[spec.column][0] if spec.column in rows.labels else [None]
+        return _codes(spec.codelist, self.scheme, tuple(vocabulary))
 
     def _kinds(self, rows: Rows) -> tuple[np.ndarray, np.ndarray] | None:
         """Where vehicle-only searches are left out: of each row its type, and of each type whether it is one."""
         if self.wanted.vehicle_only or "search_type" not in rows.labels:
             return None
         vocabulary, indices = rows.labels["search_type"]
-        codes = code_lookup("search_type", self.scheme, [None, *vocabulary])
-        vehicle = codes == codelist("search_type").index(VEHICLE_ONLY)
-        vehicle[0] = False
-        return indices, vehicle
+        codes = _codes("search_type", self.scheme, tuple(vocabulary))
+        return indices, codes == codelist("search_type").index(VEHICLE_ONLY)
 
     # The cube
 
@@ -309,17 +348,17 @@ class Scan:
         first, last = int(rows.months.min()), int(rows.months.max())
         if self.wanted.period:
             first, last = (min(max(month, self.wanted.period[0]), self.wanted.period[1]) for month in (first, last))
-        forces = {code for code in (*rows.forces, self.force or "") if self.wanted.keeps_force(code)}
+        forces = {code for code in rows.forces if self.wanted.keeps_force(code)}
         need = Layout(first, last - first + 1, tuple(sorted(forces)) or ("",), codes)
-        if self._layout is not None and self._layout.holds(need):
-            return self._layout
-        layout = need if self._layout is None else self._layout.grown(need, axes)
+        last_one = self.cubes[-1][0] if self.cubes else None
+        if last_one is not None and last_one.holds(need):
+            return last_one
+        layout = need if last_one is None else last_one.grown(need, axes)
         if layout.cells > LARGEST:
             layout = need
         if layout.cells > LARGEST:
             return None
-        self._retire()
-        self._layout, self._cube = layout, ByteCube(layout.cells)
+        self.cubes.append((layout, ByteCube(layout.cells)))
         return layout
 
     def _operands(
@@ -328,7 +367,7 @@ class Scan:
         """Columns and tables of the count: one pair a column, whatever the number of axes that it feeds."""
         month_stride, force_stride, *strides = layout.strides
         columns, tables = [rows.months, rows.force], [self._month_table(layout, month_stride)]
-        tables.append(np.array([self._force_entry(layout, c) * force_stride for c in (self.force, *rows.forces)]))
+        tables.append(np.array([self._force_entry(layout, code) * force_stride for code in rows.forces]))
         entries: dict[str, np.ndarray] = {}
         constant = 0
         for spec, stride, codes in zip(self.wanted.axes, strides, layout.codes):
@@ -349,7 +388,7 @@ class Scan:
 
     def _month_table(self, layout: Layout, stride: int) -> np.ndarray:
         """Offsets of months 0 (January 1970) onwards; of those outside the period, LEFT_OUT."""
-        at = np.arange(-1, LAST + 1) - layout.first
+        at = np.arange(LAST + 1) - layout.first
         inside = (at >= 0) & (at < layout.months)
         if self.wanted.period:
             inside &= (at + layout.first >= self.wanted.period[0]) & (at + layout.first <= self.wanted.period[1])
@@ -358,34 +397,11 @@ class Scan:
     def _force_entry(self, layout: Layout, code: str | None) -> int:
         return layout.forces.index(code) if code in layout.forces else LEFT_OUT
 
-    def _retire(self) -> None:
-        """Adds the cube to the partial counts, a tally at a time."""
-        layout = self._layout
-        if layout is None:
-            return
-        totals = self._cube.totals().reshape(layout.shape)
-        self._layout, self._cube = None, ByteCube(0)
-        for cells, specs in zip(self.partial.tallies, self.wanted.tallies):
-            cells.add(self._projected(totals, layout, specs))
-
-    def _projected(self, totals: np.ndarray, layout: Layout, specs: Sequence[AxisSpec]) -> Cells:
-        axes = self.wanted.axes
-        at = [axes.index(spec) for spec in specs]
-        rest = tuple(2 + i for i in range(len(axes)) if i not in at)
-        summed = totals.sum(axis=rest) if rest else totals
-        turned = summed.transpose([0, 1, *(2 + sorted(at).index(i) for i in at)])
-        sizes = [len(codelist(spec.codelist)) for spec in specs]
-        out = np.zeros((layout.months, len(layout.forces), *sizes), dtype=np.int64)
-        place = np.ix_(range(layout.months), range(len(layout.forces)), *(layout.codes[i] for i in at))
-        out[place] = turned
-        keyed = of_cube(out, forces=layout.forces, months=range(layout.first, layout.first + layout.months))
-        return Cells({key: counts.reshape(sizes) for key, counts in keyed.counts.items()})
-
     # Rules, parts and what no codelist knows
 
     def _margins(self, rows: Rows) -> Margins:
         """Rows by force, analysis month and whether of a vehicle only: what the rules and parts are told from."""
-        return _margins(rows, self.force, rows.months, self._kinds(rows))
+        return _margins(rows, rows.months, self._kinds(rows))
 
     def _apply_rules(self, margins: Margins) -> int:
         """Notes how many rows the first rule that fits leaves out; returns how many in all."""
@@ -399,36 +415,37 @@ class Scan:
         )
         for rule, n in zip(self.wanted.rules, map(int, numbers)):
             if n:
-                self.partial.rules[rule] = self.partial.rules.get(rule, 0) + n
+                self.rules[rule] += n
         return int(sum(numbers))
 
     def _count_slots(self, rows: Rows, margins: Margins, found: Found) -> None:
         if rows.part_months is not None:
-            margins = _margins(rows, self.force, rows.part_months, None)
+            margins = _margins(rows, rows.part_months, None)
         counts = margins.counts.sum(axis=2)
-        for f, m in np.argwhere(counts).tolist():
-            found.slots[margins.forces[f], int(margins.months[m])] += int(counts[f, m])
+        force, month = np.nonzero(counts)
+        at = np.array([_FORCES.get(code, -1) for code in margins.forces])
+        found.slots.add(at[force], margins.months[month], counts[force, month])
 
     def _note_unmapped(self, rows: Rows, bound: Mapping[AxisSpec, np.ndarray]) -> None:
         strange = {
-            spec: np.flatnonzero(codes[1:] == codelist(spec.codelist).index(UNMAPPED))
+            spec: np.flatnonzero(codes == codelist(spec.codelist).index(UNMAPPED))
             for spec, codes in bound.items()
             if UNMAPPED in codelist(spec.codelist).codes
         }
         if not any(labels.size for labels in strange.values()):
             return
         kept = self._kept(rows)
-        for cells, specs in zip(self.partial.tallies, self.wanted.tallies):
+        for unmapped, specs in zip(self.unmapped, self.wanted.tallies):
             for spec in specs:
                 if strange.get(spec, np.zeros(0)).size:
-                    _count_labels(cells.unmapped, spec.column, rows.labels[spec.column], strange[spec], kept)
+                    _count_labels(unmapped, spec.column, rows.labels[spec.column], strange[spec], kept)
 
     def _kept(self, rows: Rows) -> np.ndarray:
-        kept = np.array([self.wanted.keeps_force(code) for code in (self.force, *rows.forces)])[rows.force + 1]
+        kept = np.array([self.wanted.keeps_force(code) for code in rows.forces])[rows.force]
         if self.wanted.period:
             kept = kept & (rows.months >= self.wanted.period[0]) & (rows.months <= self.wanted.period[1])
         kinds = self._kinds(rows)
-        return kept if kinds is None else kept & ~kinds[1][kinds[0] + 1]
+        return kept if kinds is None else kept & ~kinds[1][kinds[0]]
 
 
 @dataclass(frozen=True)
@@ -440,26 +457,72 @@ class Margins:
     counts: np.ndarray
 
 
-def _margins(rows: Rows, given: str | None, month: np.ndarray, kinds: tuple[np.ndarray, np.ndarray] | None) -> Margins:
-    forces = (given or "", *rows.forces)
+def _margins(rows: Rows, month: np.ndarray, kinds: tuple[np.ndarray, np.ndarray] | None) -> Margins:
     first, last = int(month.min()), int(month.max())
     span = last - first + 1
-    months_at = np.concatenate([np.zeros(first + 1, dtype=np.int64), np.arange(span)]) * 2
-    columns, tables = [rows.force, month], [np.arange(len(forces)) * span * 2, months_at]
+    months_at = np.concatenate([np.zeros(first, dtype=np.int64), np.arange(span)]) * 2
+    columns, tables = [rows.force, month], [np.arange(len(rows.forces)) * span * 2, months_at]
     if kinds is not None:
         columns, tables = [*columns, kinds[0]], [*tables, kinds[1].astype(np.int64)]
-    cube = ByteCube(len(forces) * span * 2)
+    cube = ByteCube(len(rows.forces) * span * 2)
     cube.count([np.ascontiguousarray(c, np.int32) for c in columns], [table.astype(np.int32) for table in tables])
-    return Margins(forces, np.arange(first, last + 1), cube.totals().reshape(len(forces), span, 2))
+    counts = np.zeros((len(rows.forces), span, 2), dtype=np.int64)
+    cube.add_to(counts, np.arange(2, dtype=np.int32), 2)
+    return Margins(rows.forces, np.arange(first, last + 1), counts)
 
 
 def _count_labels(
-    unmapped: dict[str, int], column: str, labels: tuple[list[str | None], np.ndarray], strange: np.ndarray,
+    unmapped: Counter[str], column: str, labels: tuple[list[str | None], np.ndarray], strange: np.ndarray,
     kept: np.ndarray,
 ) -> None:  # fmt: skip
     vocabulary, indices = labels
-    counts = np.bincount(indices[kept] + 1, minlength=len(vocabulary) + 1)[1:]
+    counts = np.bincount(indices[kept], minlength=len(vocabulary))
     for i in strange.tolist():
         if counts[i]:
-            name = f"{column}: {vocabulary[i]}"
-            unmapped[name] = unmapped.get(name, 0) + int(counts[i])
+            unmapped[f"{column}: {vocabulary[i]}"] += int(counts[i])
+
+
+@lru_cache(maxsize=256)
+def _codes(name: str, scheme: str, vocabulary: tuple[str | None, ...]) -> np.ndarray:
+    return code_lookup(name, scheme, vocabulary)
+
+
+# From the cubes of all threads to tallies ----------------------------------------------------------------------------
+
+
+def counted(scans: Sequence[Scan], wanted: Wanted) -> Partial:
+    """What several threads counted of every tally."""
+    with ThreadPoolExecutor(len(scans)) as pool:
+        tallies = list(pool.map(lambda t: _cells(scans, wanted, t), range(len(wanted.tallies))))
+    rules = sum((scan.rules for scan in scans), Counter[str]())
+    return Partial(tallies, dict(rules))
+
+
+def _cells(scans: Sequence[Scan], wanted: Wanted, t: int) -> Cells:
+    specs = wanted.tallies[t]
+    sizes = [len(codelist(spec.codelist)) for spec in specs]
+    found = Cells(unmapped=dict(sum((scan.unmapped[t] for scan in scans), Counter[str]())))
+    by_layout: dict[Layout, list[ByteCube]] = {}
+    for scan in scans:
+        for layout, cube in scan.cubes:
+            by_layout.setdefault(layout, []).append(cube)
+    for layout, cubes in by_layout.items():
+        out = np.zeros((layout.months, len(layout.forces), *sizes), dtype=np.int64)
+        place = _places(layout, wanted.axes, specs)
+        for cube in cubes:
+            cube.add_to(out, place, int(np.prod(sizes, dtype=np.int64)))
+        months = range(layout.first, layout.first + layout.months)
+        found.add(of_cube(out, forces=layout.forces, months=months))
+    return found
+
+
+def _places(layout: Layout, axes: Sequence[AxisSpec], specs: Sequence[AxisSpec]) -> np.ndarray:
+    """Of each cell within a force and month of the cube, where it goes in a tally's."""
+    place = np.zeros([len(codes) for codes in layout.codes], dtype=np.int32)
+    stride = 1
+    for spec in reversed(specs):
+        at = axes.index(spec)
+        codes = np.array(layout.codes[at], dtype=np.int32)
+        place += (codes * stride).reshape([-1 if i == at else 1 for i in range(place.ndim)])
+        stride *= len(codelist(spec.codelist))
+    return np.ascontiguousarray(place.reshape(-1))

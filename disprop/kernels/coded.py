@@ -35,24 +35,27 @@ class ByteCube:
     def count(self, columns: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> int:
         """Count every row that is kept into its cell; returns how many rows were not.
 
-        The cell of row i is the sum over columns j of `tables[j][columns[j][i] + 1]`; a row is left out when an entry
-        is LEFT_OUT. No rows, and any number of columns from 1, work. Nothing is written when an index is bad.
+        The cell of row i is the sum over columns j of `tables[j][columns[j][i]]`; a row is left out when an entry is
+        LEFT_OUT. No rows, and any number of columns from 1, work. Nothing is written when an index is bad.
 
-        columns: k arrays, int32, shape (n,): dictionary index of every row, -1 for null.
-        tables: k arrays, int32: entry 0 is the offset of null, entry 1 + d of dictionary entry d, strides folded in.
+        columns: k arrays, int32, shape (n,): an index into the column's table for every row.
+        tables: k arrays, int32: what each index adds to the cell, strides folded in.
 
         Raises ValueError when an index has no entry in its table.
 
         >>> cube = ByteCube(2)
-        >>> tables = [np.array([LEFT_OUT, 0, 1], dtype=np.int32)]
-        >>> cube.count([np.array([0, 1, 1, -1], dtype=np.int32)], tables), cube.totals().tolist()
-        (1, [1, 2])
+        >>> cube.count([np.array([0, 1, 1, 2], dtype=np.int32)], [np.array([0, 1, LEFT_OUT], dtype=np.int32)])
+        1
+        >>> into = np.zeros(2, dtype=np.int64)
+        >>> cube.add_to(into, np.array([0, 1], dtype=np.int32), 2)
+        >>> into
+        array([1, 2])
         """
         rows = columns[0].size
         if rows == 0:
             return 0
         for column, table in zip(columns, tables, strict=True):
-            if column.min() < -1 or column.max() >= table.size - 1:
+            if column.view(np.uint32).max() >= table.size:
                 raise ValueError(f"indices {column.min()} to {column.max()} for a table of {table.size} entries")
         full = np.empty(rows, dtype=np.int32)
         counts = np.zeros(2, dtype=np.int64)
@@ -61,13 +64,16 @@ class ByteCube:
             self.full.append(full[: counts[1]].copy())
         return int(counts[0])
 
-    def totals(self) -> np.ndarray:
-        """The counts as int64, one a cell."""
-        found = self.bytes.astype(np.int64)
+    def add_to(self, out: np.ndarray, place: np.ndarray, width: int) -> None:
+        """Add the counts to `out`: cell j of each run of `place.size` cells goes to cell `place[j]` of a run of `width`.
+
+        place: int32; out: int64, contiguous, `width` cells for every run of the cube's.
+        """
+        flat = out.reshape(-1)
+        _regroup(self.bytes, place, width, flat)
         if self.full:
             cells, times = np.unique(np.concatenate(self.full), return_counts=True)
-            found[cells] += FULL * times
-        return found
+            np.add.at(flat, cells // place.size * width + place[cells % place.size], FULL * times)
 
 
 @kernel("void(int32[::1]*, int32[::1]*, int64, int64, uint8[::1], int32[::1], int32[::1], int64[::1])")
@@ -79,11 +85,11 @@ def _count_bytes(columns, tables, k, rows, out, out_full, out_cells, out_counts)
         stop = min(BLOCK, rows - start)
         column, table = columns[0], tables[0]
         for i in range(stop):
-            out_cells[i] = table[column[start + i] + 1]
+            out_cells[i] = table[column[start + i]]
         for j in range(1, k):
             column, table = columns[j], tables[j]
             for i in range(stop):
-                out_cells[i] += table[column[start + i] + 1]
+                out_cells[i] += table[column[start + i]]
         for i in range(stop):
             cell = out_cells[i]
             if cell < 0 or cell >= out.size:
@@ -96,6 +102,16 @@ def _count_bytes(columns, tables, k, rows, out, out_full, out_cells, out_counts)
                 out[cell] += np.uint8(1)
     out_counts[0] = left_out
     out_counts[1] = full
+
+
+@kernel("void(uint8[::1], int32[::1], int64, int64[::1])")
+def _regroup(cube, place, width, out):  # type: ignore[no-untyped-def]
+    for run in range(cube.size // place.size):
+        start = run * place.size
+        to = run * width
+        for j in range(place.size):
+            if cube[start + j] != 0:
+                out[to + place[j]] += np.int64(cube[start + j])
 
 
 def months_of(times: np.ndarray, per_second: int, begins: int, month_of_hour: np.ndarray) -> tuple[np.ndarray, int]:
