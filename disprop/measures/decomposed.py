@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop.areas import NEAR_NOTE, PLACED_NOTE
+from disprop.codelists import codelist
 from disprop.errors import Refused, UsageError
 from disprop.intervals import (
     breslow_day_of_rates,
@@ -32,6 +33,8 @@ WITHIN_AREAS = "rate_ratio_within_areas"
 NO_TWIN = "areas are known, residents by area are not given: no ratio within areas stands beside this one"
 
 MOVED = "places are the publisher's anonymous points"
+PLACELESS = 0.5
+"""Where more than this share of a force's searches has no place, the force is not looked at within areas."""
 NAMED_AREAS = 5
 """So many areas are named in a remark; further ones are counted."""
 
@@ -53,7 +56,8 @@ def area_decomposition(
     difference between places, not between groups in one place. All three parts are real; none is an explanation.
 
     Records without a place, those in areas of other forces, and areas without residents of the reference take part at
-    no level, and `flag` says how many and which. An area has one population, whoever searched there, and lies in one
+    no level, and `flag` says how many and which. A force of whose searches most have no place is withheld, or left out
+    of all forces together, by name. An area has one population, whoever searched there, and lies in one
     force. With `force` among the rows a force's own areas are looked at, and the steps between forces fall away;
     without it, all forces together, those without residents left out by name.
 
@@ -157,10 +161,41 @@ def _by_area(
 ) -> Strata:
     """Comparisons split by area; every row says what takes part."""
     strata = split(tally, population, AREA, of=of, reference=reference, by=by, holes=holes, perceived=perceived)
+    strata = _without_placeless(strata, tally, _homes(population, strata.codes))
     remarks = _remarks(strata, _places_remark(tally))
     flag = [join_flags(old, new) for old, new in zip(strata.pairs.flag, remarks)]
     unknown = np.where(strata.n0 > 0, strata.unknown, 0).sum(axis=-1)
     return replace(strata, pairs=replace(strata.pairs, flag=np.array(flag, dtype=object), unknown=unknown))
+
+
+def _without_placeless(strata: Strata, tally: Tally, homes: np.ndarray) -> Strata:
+    """Without the forces of which most searches have no place: their rows withheld, their areas out of all forces."""
+    placed = tally.project(["force", AREA])
+    nowhere = placed.counts[:, np.isin(placed.axis(AREA).codes, placed.axis(AREA).unknowns)].sum(axis=1)
+    totals = placed.counts.sum(axis=1)
+    bare = {f: (int(m), int(n)) for f, m, n in zip(placed.axis("force").codes, nowhere, totals) if m > PLACELESS * n}
+    if not bare:
+        return strata
+    pairs = strata.pairs
+    if "force" in pairs.groups:
+        why = [
+            f"{bare[f][0]:,} of {bare[f][1]:,} searches have no place" if f in bare else ""
+            for f in pairs.groups["force"]
+        ]
+        reason = np.array([join_flags(old, new) for old, new in zip(pairs.reason, why)], dtype=object)
+        return replace(strata, pairs=replace(pairs, reason=reason))
+    here = ~np.isin(homes, list(bare))
+    remark = f"left out, most searches have no place: {', '.join(codelist('force').label(f) for f in bare)}"
+    flag = np.array([join_flags(old, remark) for old in pairs.flag], dtype=object)
+    return replace(
+        strata,
+        pairs=replace(pairs, flag=flag),
+        a=strata.a * here,
+        n1=strata.n1 * here,
+        c=strata.c * here,
+        n0=strata.n0 * here,
+        unknown=strata.unknown * here,
+    )
 
 
 def _remarks(strata: Strata, places: str) -> Iterable[str]:

@@ -357,3 +357,34 @@ def test_records_without_any_area_have_no_parts_to_show():
     nowhere = tally_of([{**row, "area": None} for row in ROWS])
     with pytest.raises(Refused, match="no search has an area"):
         dp.area_decomposition(nowhere, EVERYWHERE)
+
+
+def placeless(row, index, force="kent"):
+    """Two of three searches of the force lose their place."""
+    return {**row, "area": None} if row["force"] == force and index % 3 else row
+
+
+def test_a_force_most_of_whose_searches_have_no_place_is_withheld():
+    rows = [placeless(row, i) for i, row in enumerate(ROWS)]
+    found = dp.area_decomposition(tally_of(rows), EVERYWHERE, by=["force"])
+    kent = found[found["force"] == "kent"]
+    n = sum(r["force"] == "kent" for r in rows)
+    nowhere = sum(r["force"] == "kent" and r["area"] in (None, "unmapped") for r in rows)
+    assert kent["estimate"].isna().all()
+    assert kent["flag"].str.startswith(f"not computable: {nowhere:,} of {n:,} searches have no place").all()
+    assert found[found["force"] == "west-midlands"]["estimate"].notna().all()
+    ratios = dp.rate_ratio(tally_of(rows), EVERYWHERE, by=["force"])
+    of_kent = ratios[ratios["force"] == "kent"].set_index("measure")["estimate"]
+    assert of_kent["rate_ratio"].notna().all()
+    assert of_kent[WITHIN_AREAS].isna().all()
+
+
+def test_of_all_forces_together_it_is_left_out_by_name_residents_and_all():
+    rows = [placeless(row, i) for i, row in enumerate(ROWS)]
+    found = parts_of(dp.area_decomposition(tally_of(rows), EVERYWHERE, by=[]))
+    strata = strata_of(rows, areas=AREAS["west-midlands"])
+    assert found.loc["rate_ratio", "estimate"] == pytest.approx(
+        sum(s[0] for s in strata) / naive.expected([naive.pooled(strata)])[1]
+    )
+    assert found.loc["ratio_between_forces", "estimate"] == pytest.approx(1)
+    assert "left out, most searches have no place: Kent;" in found.loc[WITHIN_AREAS, "flag"]
