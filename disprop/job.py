@@ -86,7 +86,7 @@ def make_report(
         coverage=cover.frame(),
         account=tallies[0].account,
         files=records.intake_table() if hasattr(records, "intake_table") else None,
-        provenance=provenance(tallies[0], population, command),
+        provenance=provenance(tallies[0], population, command) | _boundaries(records),
         synthetic=codelist("force").label(code).endswith(INVENTED),
         dataset=records.dataset,
     )
@@ -123,6 +123,12 @@ def _shares(outcomes: Tally, thorough: Tally, video: Tally, by: Sequence[str]) -
         "more_thorough_children": more_thorough_search_share(thorough, by=by, age_band="10-17"),
         "share_on_video": share_on_video(video, by=by),
     }
+
+
+def _boundaries(records: Any) -> dict[str, str]:
+    """The digest of the file of boundaries, where areas were found with one."""
+    found = getattr(records, "boundaries", None)
+    return {} if found is None else {"boundaries": found.digest}
 
 
 def _only_force(tally: Tally, force: str | None) -> str:

@@ -233,7 +233,7 @@ def _places_remark(tally: Tally) -> str:
     placed = notes.get(PLACED_NOTE, 0)
     if not placed:
         return ""
-    return f"{MOVED}; of those read, {notes.get(NEAR_NOTE, 0) / placed:.1%} lie within 50 m of another area"
+    return f"{MOVED}, {notes.get(NEAR_NOTE, 0) / placed:.1%} of those read within 50 m of another area"
 
 
 def _dispersion(strata: Strata) -> np.ndarray:

@@ -53,6 +53,25 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"without (.+) \(force without residents\)", lambda m: f"without {m[1]}, which has no residents"),
     (r"(refused|bounds only): 0 of .+", lambda m: f"{m[1]}, as for all groups of the force together"),
     (
+        r"([\d,]+) of ([\d,]+) searches have no place",
+        lambda m: f"{m[1]} of the {m[2]} searches have no place in the records, too many to compare area by area",
+    ),
+    (
+        r"within areas: of ([\d,]+) searches of the two groups ([\d,]+) have no place and "
+        r"([\d,]+) lie in areas of other forces",
+        lambda m: (
+            f"within areas, {m[2]} of the {m[1]} searches of the two groups are left out because they have no place, "
+            f"and {m[3]} because they were made in areas of other forces"
+        ),
+    ),
+    (
+        r"places are the publisher's anonymous points, (\S+) of those read within 50 m of another area",
+        lambda m: (
+            "the publisher moves the place of each search to a nearby anonymous point; "
+            f"{m[1]} of those read are within 50 metres of another area, so that some may stand in the wrong one"
+        ),
+    ),
+    (
         r"refused: ([\d,]+) of ([\d,]+) records that should say carry no answer",
         lambda m: f"{m[1]} of the {m[2]} records that should answer this leave it blank",
     ),

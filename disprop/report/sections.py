@@ -1,6 +1,7 @@
 """The parts of a report that state results, in the order they are read. A result that was not asked for has no part.
 
-Names of result frames: `search_rate`, `search_rate_all` (the whole force), `rate_ratio`, `excess_searches`,
+Names of result frames: `search_rate`, `search_rate_all` (the whole force), `rate_ratio`,
+`rate_ratio_within_areas` (where areas are known), `excess_searches`,
 `linked_find`, `linked_find_all`, `linked_find_rule_linked`, `linked_find_rule_linked_all`, `any_find`,
 `positive_outcome`, `arrest`, `more_thorough`, `more_thorough_children`, `share_on_video`.
 """
@@ -17,7 +18,7 @@ from disprop.report.charts import Mark, Scale, chart
 from disprop.report.figures import bounds, listed, percent, rate, ratio, sentence, span
 from disprop.report.inputs import ReportInputs, Row
 from disprop.report.remarks import remark
-from disprop.report.tables import excess_table, rates_table, ratios_table, shares_table
+from disprop.report.tables import excess_table, rates_table, ratios_table, shares_table, within_areas_table
 from disprop.report.words import (
     beyond_interval,
     group_label,
@@ -87,6 +88,15 @@ def comparisons(inputs: ReportInputs) -> Section | None:
     if any(row["verdict"] not in (NOT_COMPUTABLE, TOO_FEW) for row in rows):
         blocks.append(_ratios_chart(inputs, rows))
     blocks.append(ratios_table(rows))
+    if within := inputs.rows("rate_ratio_within_areas"):
+        blocks += [
+            Paragraph(
+                f"Part of a ratio for a whole force comes from where groups live and where most searches are made. The "
+                f"ratio within areas compares each group with {reference} one local authority at a time, and leaves "
+                "that part out. Both are figures of what was recorded; neither says why."
+            ),
+            within_areas_table(within, rows),
+        ]
     if excess := inputs.rows("excess_searches"):
         blocks += [
             Paragraph(

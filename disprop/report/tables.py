@@ -100,6 +100,41 @@ def ratios_table(rows: Sequence[Row]) -> Table:
     )
 
 
+def within_areas_table(rows: Sequence[Row], crude: Sequence[Row]) -> Table:
+    """The ratio of the whole force beside its twin within areas."""
+    reference = people(rows[0]["reference"])
+    whole = {row["group"]: row for row in crude}
+    return Table(
+        "within-areas",
+        f"Ratio to the rate of {reference}, for the whole force and within its areas",
+        (
+            "Group",
+            "Ratio for the whole force",
+            "Ratio within areas",
+            interval_name(rows[0]["confidence"]),
+            f"If all not known were {reference}",
+            "If all not known were theirs",
+            "What can be said of the ratio within areas",
+        ),
+        tuple(_within_cells(row, whole[row["group"]]) for row in rows),
+        csv="rate_ratio_within_areas.csv",
+        words=(6,),
+        notes=row_notes(rows),
+    )
+
+
+def _within_cells(row: Row, whole: Row) -> tuple[str, ...]:
+    return (
+        group_label(row["group"]),
+        ratio_2(whole["estimate"]) + _low_reliability(whole["verdict"] == TOO_FEW),
+        ratio_2(row["estimate"]) + _low_reliability(row["verdict"] == TOO_FEW),
+        span(row["low"], row["high"], ratio_2),
+        ratio_2(row["bound_low"]),
+        ratio_2(row["bound_high"]),
+        CHIPS[row["verdict"]][1],
+    )
+
+
 def row_notes(rows: Sequence[Row]) -> tuple[str, ...]:
     """What to keep in mind of rows: each remark once, with the groups that it is about."""
     about: dict[str, list[str]] = {}

@@ -251,7 +251,7 @@ def test_anonymous_points_and_edges_are_said_where_areas_came_from_places():
         tally.account + Account(notes={PLACED_NOTE: 200, NEAR_NOTE: 3}), tally.scope,
     )  # fmt: skip
     flags = dp.area_decomposition(noted, EVERYWHERE)["flag"]
-    assert flags.str.contains(f"{MOVED}; of those read, 1.5% lie within 50 m of another area", regex=False).all()
+    assert flags.str.contains(f"{MOVED}, 1.5% of those read within 50 m of another area", regex=False).all()
     assert not dp.area_decomposition(tally, EVERYWHERE)["flag"].str.contains(MOVED).any()
 
 
