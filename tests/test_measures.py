@@ -491,6 +491,34 @@ def test_a_share_on_months_that_are_not_all_there_says_so():
     assert "on the months there are" in found.flag
 
 
+def test_a_share_counts_what_the_rate_counts_and_says_how_many_months_are_behind_each_row():
+    full = [row for month in MONTHS[:7] for row in kent(100, month=(month,))]
+    partial = kent(5, month=(MONTHS[7],))
+    tally = dp.tally(Rows(full + partial), by=["outcome", "linked"])
+    whole = dp.find_rate(tally, by=["force"], rule="linked").iloc[0]
+    assert whole.denominator == 700
+    assert (whole.covered_months, whole.period_months) == (7, 8)
+    months = dp.find_rate(tally, by=["month"], rule="linked")
+    assert len(months) == 7
+    assert months[["covered_months", "period_months"]].eq(1).to_numpy().all()
+    assert not months.flag.str.contains("on the months there are").any()
+
+
+def test_a_hole_in_one_force_is_not_said_of_another():
+    rows = kent(200, month=MONTHS) + [dict(row, force="surrey") for row in kent(100, month=MONTHS[:6])]
+    found = dp.positive_outcome_share(dp.tally(Rows(rows), by=["outcome"], period=PERIOD), by=["force"])
+    flags = found.set_index("force").flag
+    assert "on the months there are" in flags["surrey"]
+    assert "on the months there are" not in flags["kent"]
+
+
+def test_limits_of_an_outcome_share_do_not_stand_alone_where_many_outcomes_are_unknown():
+    few = dp.tally(Rows(kent(100, outcome=("Arrest",))), by=["outcome"])
+    many = dp.tally(Rows(kent(100, outcome=(*["A no further action disposal"] * 9, None))), by=["outcome"])
+    assert dp.arrest_share(few).iloc[0].flag == ""
+    assert dp.arrest_share(many).iloc[0].flag == "more than 5% of outcomes are not known: see the bounds"
+
+
 def test_an_unknown_measure_is_named():
     with pytest.raises(UsageError, match="did you mean 'rate_ratio'"):
         measure("rate_rato")

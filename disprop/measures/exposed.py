@@ -129,7 +129,7 @@ def expose(
         reason = _add(reason, _is_code(axes, "ethnicity_officer", "Mixed"), "officers rarely record Mixed")
         flag = _add(flag, np.ones((1,) * len(axes), bool), PERCEIVED)
     months = cut.project([*[name for name in by if name != "month"], "month"])
-    covered, period = _month_counts(cover, axes)
+    covered, period = month_counts(cover, axes)
     shape = tuple(len(axis) for axis in axes)
     return Exposed(
         axes=axes,
@@ -229,7 +229,7 @@ def _is_code(axes: Sequence[Axis], name: str, code: str) -> np.ndarray:
     return np.zeros((1,) * len(axes), dtype=bool)
 
 
-def _month_counts(cover: Coverage, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray]:
+def month_counts(cover: Coverage, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray]:
     """Covered force-months and force-months of the period behind each cell, broadcastable against `axes`."""
     names = [axis.name for axis in axes]
     over = tuple(i for i, name in enumerate(("force", "month")) if name not in names)
@@ -283,8 +283,9 @@ def _cell_remarks(cover: Coverage, forces: list[int], months: list[int], strict:
     if not used.any():
         return f"no month covered: {holes}", city
     if holes and strict:
-        return f"{holes} (holes='covered' gives the rate on the months there are)", city
-    partly = f"on {int(used.sum())} of {used.size} months, per year" if not used.all() else ""
+        return f"{holes} (holes='covered' or --covered gives the rate on the months there are)", city
+    unit = "months" if len(forces) == 1 else "force-months"
+    partly = f"on {int(used.sum())} of {used.size} {unit}, per year" if not used.all() else ""
     low = [f for f in forces if cover.low[f, months].any()]
     warning = "; ".join(f"{cover.forces[f]} has months below 60% of the months before" for f in low)
     return "", join_flags(partly, holes, warning, city)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from disprop.coverage import month_coverage
+from disprop.coverage import covered_only, month_coverage
 from disprop.errors import UsageError
 from disprop.intervals import proportion_interval
-from disprop.measures.exposed import default_by
+from disprop.measures.exposed import default_by, month_counts
 from disprop.results import join_flags, result_frame, text_where
 from disprop.tallies import Axis, Tally, coded_axis
 
@@ -31,6 +31,9 @@ BOUNDS_UNKNOWN_SHARE = 0.05
 BLANK_GAP = 0.05
 """`where known` is refused when blanks differ by more than this between no-action and positive outcomes."""
 
+PARTLY = "on the months there are"
+MUCH_UNKNOWN = f"more than {BOUNDS_UNKNOWN_SHARE:.0%} of outcomes are not known: see the bounds"
+
 
 @dataclass(frozen=True)
 class _Answers:
@@ -44,7 +47,6 @@ class _Answers:
     blank: np.ndarray
     covered: np.ndarray
     period: np.ndarray
-    partly: str
 
     @property
     def all(self) -> np.ndarray:
@@ -68,6 +70,9 @@ def find_rate(
 
     `any_find`: anything at all. A positive outcome is not a find; only older labels say ("Nothing found ...",
     "Article found ..."), so the figure is refused on newer data.
+
+    Records of a month that is missing or suspected partial are left out, as the rates leave them out; a period that
+    has such a month is flagged "on the months there are", and every row says how many force-months are behind it.
 
     Three states. Bounds: yes / all and (yes + unknown) / all. Refused when 95% or more of the positive-outcome records
     have no answer; else bounds only when unknown / all > 5%; else given: yes / (all - unknown). A group is never given
@@ -108,7 +113,7 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
     0       NaN     4016.0      15425.0
     """
     names = _axes(tally, by, ("outcome", "linked"))
-    turned = tally.recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
+    turned = _of_covered_months(tally).recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
     yes = _count(turned, _pairs(turned, _linked_positive) == "yes")
     known = _count(turned, _pairs(turned, _linked_alone) != "unknown")
     (blank_positive, positive), (blank_none, none) = (_blank_flags(turned, kind) for kind in ("positive", "no_action"))
@@ -126,6 +131,7 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
         events=np.where(refused, 0, yes), trials=np.where(refused, 0, known), confidence=confidence
     )
     keep, groups = _rows(turned.axes[:-2], every)
+    covered, period = _months_behind(tally, turned.axes[:-2])
     shown = lambda values: np.where(refused, np.nan, values)[keep]  # noqa: E731
     return result_frame(
         groups,
@@ -140,6 +146,8 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
             "method": text_where(~refused, "wilson")[keep],
             "unit": f"share of {tally.unit} with a flag",
             "n_unknown": (every - known)[keep],
+            "covered_months": covered[keep],
+            "period_months": period[keep],
             "flag": flags[keep],
         },
     )
@@ -149,7 +157,8 @@ def positive_outcome_share(tally: Tally, *, by: Sequence[str] | None = None, con
     """Share of searches with any outcome but no further action, among those whose outcome is known.
 
     A positive outcome is not a find: an arrest may be for something else. Bounds count every unknown outcome as no,
-    then as yes. Limits: Wilson. Tally axis: `outcome`. Columns and errors as `find_rate`.
+    then as yes; where more than 5% are unknown the flag says so, because the limits do not. Limits: Wilson.
+    Tally axis: `outcome`. Columns and errors as `find_rate`.
 
     >>> import disprop as dp
     >>> searches = dp.tally(dp.synthetic.make_records(), by=["outcome"])
@@ -232,7 +241,7 @@ def _blank_flags(turned: Tally, outcome_class: str) -> tuple[np.ndarray, np.ndar
 def _linked(tally: Tally, names: list[str], rule: Rule) -> _Answers:
     if rule not in _LINKED_RULES:
         raise UsageError(f"rule={rule!r} is not a choice; give 'linked_positive' or 'linked'")
-    turned = tally.recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
+    turned = _of_covered_months(tally).recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
     said = _pairs(turned, _LINKED_RULES[rule])
     yes, no, unknown = (_count(turned, said == state) for state in ("yes", "no", "unknown"))
     blank, asked = _blank_flags(turned, "positive")
@@ -254,7 +263,7 @@ _LINKED_RULES: dict[str, Callable[[str, str], str]] = {"linked_positive": _linke
 
 def _any_find(tally: Tally, names: list[str]) -> _Answers:
     into = coded_axis("any_find", "any_find")
-    both = tally.recode("outcome", "any_find", rename="any_find").project([*names, "any_find"])
+    both = _of_covered_months(tally).recode("outcome", "any_find", rename="any_find").project([*names, "any_find"])
     yes, no, unknown = (both.counts[..., into.index(code)] for code in ("yes", "no", "unknown"))
     return _Answers(
         both.axes[:-1], yes, no, unknown, yes + no + unknown, unknown, *_months_behind(tally, both.axes[:-1])
@@ -265,7 +274,7 @@ def _outcome_share(
     tally: Tally, measure: str, to: str, yes: str, no: str, by: Sequence[str] | None, confidence: float
 ) -> pd.DataFrame:
     names = _axes(tally, by, ("outcome", "linked"))
-    turned = tally.recode("outcome", to).project([*names, "outcome"])
+    turned = _of_covered_months(tally).recode("outcome", to).project([*names, "outcome"])
     axis = turned.axes[-1]
     n_yes, n_no = turned.counts[..., axis.index(yes)], turned.counts[..., axis.index(no)]
     unknown = turned.counts.sum(axis=-1) - n_yes - n_no
@@ -278,7 +287,7 @@ def _flag_share(
     tally: Tally, measure: str, axis: str, by: Sequence[str] | None, confidence: float, note: str
 ) -> pd.DataFrame:
     names = _axes(tally, by, (axis,))
-    turned = tally.project([*names, axis])
+    turned = _of_covered_months(tally).project([*names, axis])
     flag = turned.axes[-1]
     yes, no = turned.counts[..., flag.index("yes")], turned.counts[..., flag.index("no")]
     every = turned.counts.sum(axis=-1)
@@ -288,18 +297,21 @@ def _flag_share(
     return _share_frame(tally, answers, measure, confidence, note=note)
 
 
-def _months_behind(tally: Tally, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray, str]:
-    """Covered force-months and force-months of the period, for each cell (per force where there is a force axis)."""
-    cover = month_coverage(tally)
+def _months_behind(tally: Tally, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray]:
+    """Covered force-months, and force-months of the period, behind each cell."""
     shape = [len(axis) for axis in axes]
-    names = [axis.name for axis in axes]
-    by_force = "force" in names and len(axes[names.index("force")]) == len(cover.forces)
-    covered, period = cover.covered.sum(axis=1), np.full(len(cover.forces), len(cover.months))
-    if not by_force:
-        covered, period = covered.sum(keepdims=True), period.sum(keepdims=True)
-    place = [-1 if name == "force" and by_force else 1 for name in names]
-    full = [np.broadcast_to(v.reshape(place) if place else v.reshape(()), shape) for v in (covered, period)]
-    return full[0], full[1], "" if cover.covered.all() else "on the months there are"
+    covered, period = month_counts(month_coverage(tally), axes)
+    return np.broadcast_to(covered, shape), np.broadcast_to(period, shape)
+
+
+def _of_covered_months(tally: Tally) -> Tally:
+    """The records that the rates count too: none of a month that is missing or suspected partial."""
+    return covered_only(tally, month_coverage(tally))
+
+
+def _partly(answers: _Answers, keep: np.ndarray) -> list[str]:
+    """What to say of each cell kept whose period has months that are not covered."""
+    return np.where(answers.covered < answers.period, PARTLY, "")[keep].reshape(-1).tolist()
 
 
 def _rows(axes: Sequence[Axis], every: np.ndarray) -> tuple[np.ndarray, dict[str, list[str]]]:
@@ -348,13 +360,22 @@ def _reasons(answers: _Answers, keep: np.ndarray) -> tuple[np.ndarray, list[str]
     return np.array([state for state, _ in worse], dtype=int), [why for _, why in worse]
 
 
+def _always_given(unknown: np.ndarray, every: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """A share of the known is given whatever is unknown; past the cut-off its limits say too little, and that is said.
+
+    Limits are about chance alone: a force that leaves the outcome of its arrests blank has no arrests among the known.
+    """
+    much = np.atleast_1d(unknown / every > BOUNDS_UNKNOWN_SHARE)
+    return np.zeros(len(much), dtype=int), np.where(much, MUCH_UNKNOWN, "").tolist()
+
+
 def _share_frame(
     tally: Tally, answers: _Answers, measure: str, confidence: float, *, note: str, always: bool = False
 ) -> pd.DataFrame:
     keep, groups = _rows(answers.axes, answers.all)
     yes, known, every = answers.yes[keep], (answers.yes + answers.no)[keep], answers.all[keep]
     unknown = answers.unknown[keep]
-    state, why = (np.zeros(len(yes), dtype=int), [""] * len(yes)) if always else _reasons(answers, keep)
+    state, why = _always_given(unknown, every) if always else _reasons(answers, keep)
     given = (state == 0) & (known > 0)
     interval = proportion_interval(
         events=np.where(given, yes, 0), trials=np.where(given, known, 0), confidence=confidence
@@ -377,7 +398,7 @@ def _share_frame(
             "n_unknown": unknown,
             "covered_months": answers.covered[keep],
             "period_months": answers.period[keep],
-            "flag": [join_flags(reason, note, answers.partly) for reason in why],
+            "flag": [join_flags(reason, note, partly) for reason, partly in zip(why, _partly(answers, keep))],
         },
     )
 
