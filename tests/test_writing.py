@@ -9,7 +9,7 @@ import disprop
 
 PACKAGE = Path(disprop.__file__).parent
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "writing.md"
-SPEAKING = ("report", "measures", "cli", "cli.py", "job.py")  # rooms whose words reach a reader
+SPEAKING = ("report", "measures", "audit", "cli", "cli.py", "job.py")  # rooms whose words reach a reader
 
 
 def table_under(heading: str) -> list[list[str]]:

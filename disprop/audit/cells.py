@@ -37,6 +37,27 @@ def read_cells(path: str | Path, *, sheet_name: str) -> list[Row]:
     return [(at, cells) for at, cells in enumerate(rows, 1) if any(cells)]
 
 
+FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+def guarded(text: str) -> str:
+    """A cell that a spreadsheet would take for a formula, with an apostrophe before it.
+
+    >>> guarded("=1+1"), guarded("'=1+1"), guarded("seen at 12:00")
+    ("'=1+1", "''=1+1", 'seen at 12:00')
+    """
+    return f"'{text}" if text.lstrip("' \t\r\n").startswith(FORMULA_STARTS) else text
+
+
+def unguarded(text: str) -> str:
+    """What `guarded` was given. Text that was never guarded comes back as it is.
+
+    >>> unguarded("'=1+1"), unguarded("''=1+1"), unguarded("-1"), unguarded("'quoted'")
+    ('=1+1', "'=1+1", '-1', "'quoted'")
+    """
+    return text[1:] if text.startswith("'") and guarded(text) != text else text
+
+
 def column_letter(at: int) -> str:
     """The spreadsheet's letter of a column, from 0.
 
@@ -58,7 +79,10 @@ def _csv_rows(content: bytes) -> list[list[str]]:
         text = content.decode("cp1252", errors="replace")
     first = text.split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
-    return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)]
+    return [
+        [unguarded(cell.strip()).strip() for cell in row]
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    ]
 
 
 def _spreadsheet_rows(content: bytes, name: str, sheet_name: str) -> list[list[str]]:

@@ -54,4 +54,5 @@ def _column_change(
     what = "grounds text" if name == GROUNDS_HASH else f"{name!r}"
     if len(ids) == 1 and name != GROUNDS_HASH:
         return f"{what} of record {ids[0]!r} was {before[ids[0]][at]!r} and is {after[ids[0]][at]!r}"
-    return f"{what} changed in {len(ids)} record{'s' if len(ids) > 1 else ''}: {name_some(ids)}"
+    hint = " (every record: is this the salt of the commitment?)" if len(ids) == len(before) > 1 else ""
+    return f"{what} changed in {len(ids)} record{'s' if len(ids) > 1 else ''}{hint}: {name_some(ids)}"

@@ -236,6 +236,7 @@ def verify(ledger: str, **options: Any) -> int:
 @click.option("--records", type=FILE, help="The records, for the columns to show.")
 @click.option("--show", default="", metavar="COLUMNS", help="Columns that help to find the record, comma-separated.")
 @click.option("--second-share", type=float, help="A second reviewer's sheet: this share of each stratum.")
+@salt_option
 @number_option
 @questions_option
 def sheet(ledger: str, reviewer: str, out: str, **options: Any) -> int:
@@ -257,6 +258,7 @@ def sheet(ledger: str, reviewer: str, out: str, **options: Any) -> int:
         records=options["records"],
         show=_names(options["show"]),
         second_share=options["second_share"],
+        salt=_salt(options["salt"]),
     )
     click.echo(f"The sheet of {reviewer} is {out}")
     return 0
@@ -279,6 +281,8 @@ def read(ledger: str, sheets: tuple[str, ...], out: str, problems: str | None, *
     from disprop.audit.drawn import read_draw
     from disprop.audit.reviews import problems_bytes, read_sheet, reviews_bytes
 
+    if Path(out).resolve() in {Path(sheet).resolve() for sheet in sheets}:
+        raise UsageError(f"--out {out} is one of the sheets, which are never overwritten: choose another name")
     drawn = read_draw(ledger, number=options["number"])
     found = read_sheet(*sheets, drawn=drawn, questions=_questions(options["questions"]))
     _write(out, reviews_bytes(found, drawn))
@@ -442,6 +446,8 @@ def _salt(path: str | None, *, make: bool = False) -> bytes | None:
     """The salt of a file (64 hex digits); a new one, written there, when it may be made and is not there yet."""
     from disprop.audit.frame import new_salt
 
+    if path is None and make:
+        raise UsageError("the plan needs a salt: give --salt FILE (it is made if it is not there), outside the ledger")
     if path is None:
         return None
     file = Path(path)

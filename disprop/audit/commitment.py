@@ -127,6 +127,11 @@ class Ledger:
         found = self.folder.glob("[0-9][0-9][0-9][0-9]-commitment.json")
         return sorted(int(path.name[:4]) for path in found)
 
+    def strays(self) -> list[str]:
+        """Names of frames and plans whose commitment is not there."""
+        found = sorted(path for kind in ("frame.csv", "plan.json") for path in self.folder.glob(f"[0-9]*-{kind}"))
+        return [path.name for path in found if not path.with_name(f"{path.name[:4]}-commitment.json").exists()]
+
     def read(self, number: int, part: str) -> bytes:
         path = self.path(number, part)
         try:

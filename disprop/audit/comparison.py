@@ -86,8 +86,8 @@ def _row(sample: Sample, domain: str, group: str, reference: str | None, rule: R
             "reference": reference or EVERYONE_ELSE,
             "unit": "difference in shares",
             "n_unknown": int((unknown & (one | two)).sum()),
-            "bound_low": worst["estimate"],
-            "bound_high": best["estimate"],
+            "bound_low": float(np.fmin(worst["estimate"], figures["estimate"])),
+            "bound_high": float(np.fmax(best["estimate"], figures["estimate"])),
             "verdict": found,
             "verdict_holds": HOLDS if holds else DEPENDS,
         }

@@ -189,7 +189,21 @@ def _row(sample: Sample, domain: str, group: str, inside: Array, rule: Rule) -> 
     if not counts["denominator"]:
         blank = dict.fromkeys(("estimate", "low", "high", *EXTRA[1:3], *EXTRA[5:]), math.nan)
         return head | blank | bounds | {"flag": "no record of this group was reviewed"}
-    return head | bounds | _figures(sample, scope[known], counts, rule) | {"flag": _flag(sample, counts)}
+    figures = _figures(sample, scope[known], counts, rule)
+    bounds = _around(bounds, figures) if rule == rule.design_based else bounds
+    return head | bounds | figures | {"flag": _flag(sample, counts)}
+
+
+def _around(bounds: dict[str, float], figures: dict[str, float]) -> dict[str, float]:
+    """Bounds that take in the estimate and its limits.
+
+    An unknown answer elsewhere in a stratum changes that stratum's weight, so a group without any of its own could
+    otherwise have an estimate a little outside its bounds.
+    """
+    pairs = {"bound_low": "estimate", "bound_interval_low": "low"}
+    lower = {bound: min(bounds[bound], figures[name]) for bound, name in pairs.items()}
+    pairs = {"bound_high": "estimate", "bound_interval_high": "high"}
+    return lower | {bound: max(bounds[bound], figures[name]) for bound, name in pairs.items()}
 
 
 def _figures(sample: Sample, part: Array, counts: dict[str, int], rule: Rule) -> dict[str, float]:

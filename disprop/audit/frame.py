@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ class FrameColumns:
 
     def __post_init__(self) -> None:
         for name in self.labels:
+            if not unicodedata.is_normalized("NFC", name):
+                raise UsageError(f"column name {name!r} is not in Unicode NFC, as the frame's header is: rename it")
             if name in (RECORD_ID, GROUNDS_HASH):
                 raise UsageError(
                     f"a stratum or domain column is named {name!r}, which the frame keeps for itself: rename it"
@@ -117,9 +120,9 @@ def build_frame(records: Any, *, columns: FrameColumns, salt: bytes | None = Non
     >>> frame.content
     b'record_id,unit\\na,N\\nb,N\\n'
     """
-    _check_salt(salt, columns)
+    _check_salt(salt, columns)  # before a large file is read
     source = as_text_table(records, None if columns.record_id is None else _wanted(columns))
-    ids = _record_ids(source, columns, salt)
+    ids = record_ids(source, columns, salt)
     fields = {RECORD_ID: ids} | {name: source.column(name) for name in columns.labels}
     if columns.grounds is not None and salt is not None:
         fields[GROUNDS_HASH] = _grounds_hashes(ids, source.column(columns.grounds), salt)
@@ -143,7 +146,7 @@ def as_text_table(records: Any, names: Sequence[str] | None) -> Any:
     """The named columns of a CSV path, a DataFrame or an Arrow table, all as NFC text; all columns when None."""
     table = _as_arrow(records, names)
     names = list(dict.fromkeys(table.column_names if names is None else names))
-    return pa.table({name: _text(_one_column(table, name), name) for name in names})
+    return pa.table({name: _text(one_column(table, name), name) for name in names})
 
 
 def _wanted(columns: FrameColumns) -> list[str]:
@@ -195,7 +198,7 @@ def _named(source: Any) -> str:
     return "the frame" if isinstance(source, pa.BufferReader) else str(source)
 
 
-def _one_column(table: Any, name: str) -> Any:
+def one_column(table: Any, name: str) -> Any:
     found = table.schema.get_all_field_indices(name)
     if len(found) == 1:
         return table.column(found[0])
@@ -218,12 +221,17 @@ def _text(column: Any, name: str) -> Any:
 
 def _check_salt(salt: bytes | None, columns: FrameColumns) -> None:
     if columns.needs_salt and salt is None:
-        raise UsageError("a salt is needed (grounds column, or no record id): make one with new_salt() and keep it")
+        raise UsageError(
+            "a salt is needed (grounds column, or no record id): give the one kept at the commitment "
+            "(--salt FILE), or make one with new_salt() and keep it"
+        )
     if salt is not None and len(salt) != SALT_BYTES:
         raise UsageError(f"the salt has {len(salt)} bytes; wanted {SALT_BYTES}, as new_salt() makes")
 
 
-def _record_ids(source: Any, columns: FrameColumns, salt: bytes | None) -> Any:
+def record_ids(source: Any, columns: FrameColumns, salt: bytes | None) -> Any:
+    """The records' ids, checked; made from the rows and the salt where there is no column of them."""
+    _check_salt(salt, columns)
     if columns.record_id is None:
         return _row_ids(source, salt or b"")
     ids = source.column(columns.record_id).combine_chunks()
@@ -290,7 +298,7 @@ def canonical(table: Any, strata: tuple[str, ...]) -> Frame:
 
 def _check_layout(table: Any, strata: tuple[str, ...]) -> None:
     for name in (*strata, RECORD_ID):
-        _one_column(table, name)
+        one_column(table, name)
     if not table.num_rows:
         raise InputRefused("the frame has no records: nothing can be drawn")
 

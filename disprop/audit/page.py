@@ -76,7 +76,7 @@ def audit_facts(
         "period": drawn.plan.period,
         "lead": words.finding(rows[0], statement),
         "bounds": words.bounds_words(rows[0]),
-        "how_drawn": words.drawn_words(drawn.plan, drawn.proof.beacon_value, drawn.proof.beacon_date),
+        "how_drawn": words.drawn_words(drawn.plan, drawn.proof),
         "target": rows[0]["target"],
         "picture": interval_picture(
             [_mark(row) for row in rows], name="main", title=f"Share of records in which {statement}"
@@ -133,7 +133,8 @@ def _label(row: dict[str, Any]) -> str:
 def _mark(row: dict[str, Any]) -> dict[str, Any]:
     text = f"{words.count(row['numerator'])} of {words.count(row['denominator'])}"
     shown = f"{text}: {words.percent(row['estimate'])}" if row["denominator"] else "none reviewed"
-    return row | {"label": _label(row), "text": shown}
+    mark = "All records" if row["domain"] == ALL_RECORDS else words.group_name(row)
+    return row | {"label": _label(row), "mark": mark, "text": shown}
 
 
 def _table_row(row: dict[str, Any]) -> dict[str, str]:

@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 BLUE, ORANGE, INK, GREY = "#12436D", "#F46A25", "#1F2328", "#BFBFBF"
-WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 780, 190, 170, 16, 34, 46
+WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 780, 250, 170, 16, 34, 46
+LONGEST = 26  # characters of a label that fit to the left of the scale
 
 Row = Mapping[str, Any]
 
@@ -15,8 +16,9 @@ Row = Mapping[str, Any]
 def interval_picture(rows: Sequence[Row], *, name: str, title: str) -> str:
     """A dot and a line for each row's estimate and limits; a dashed line for its bounds, where something is unknown.
 
-    Each row carries label, text, estimate, low, high, bound_low, bound_high and n_unknown. A row without an estimate is
-    drawn as its words only. The figures stand beside each line, and in the description for those who cannot see it.
+    Each row carries label, mark (its short form), text, estimate, low, high, bound_low, bound_high and n_unknown. A
+    row without an estimate is drawn as its words only. The figures stand beside each line, and in the description
+    for those who cannot see it.
     """
     height = TOP + STEP * len(rows) + BOTTOM
     drawn = [_row(row, TOP + STEP * (at + 0.5)) for at, row in enumerate(rows)]
@@ -46,7 +48,7 @@ def _scale(height: float) -> str:
 
 
 def _row(row: Row, y: float) -> str:
-    label = f'<text x="{LEFT - 14}" y="{y + 5}" text-anchor="end">{escape(_short(row["label"]))}</text>'
+    label = f'<text x="{LEFT - 14}" y="{y + 5}" text-anchor="end">{escape(_short(row["mark"]))}</text>'
     text = f'<text x="{WIDTH - RIGHT + 14}" y="{y + 5}" font-size="13">{escape(row["text"])}</text>'
     if row["estimate"] != row["estimate"]:
         return label + text
@@ -71,4 +73,4 @@ def _bounds(row: Row, y: float) -> str:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 24 else label[:23] + "…"
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"

@@ -153,6 +153,7 @@ def plan(
     columns = columns or FrameColumns()
     _check_plan(columns, half_width, sample, group_half_width, allocation, minimum, previous, oversample)
     check_open(expected_share=expected_share, confidence=confidence)
+    _check_numbers(sample, group_half_width or {}, oversample or {}, minutes_per_record, second_review_share)
     counts = _count(records, columns)
     scale = normal_quantile(confidence) * math.sqrt(expected_share * (1 - expected_share))
     wanted = _requirements(counts, half_width, group_half_width or {})
@@ -219,6 +220,26 @@ def _check_plan(
             raise UsageError(
                 f"{name!r} is not a stratum column, so its groups cannot be promised records: add it to the strata"
             )
+
+
+def _check_numbers(
+    sample: int | None,
+    group_half_width: Mapping[str, float],
+    oversample: Mapping[str, Mapping[str, float]],
+    minutes_per_record: float | None,
+    second_review_share: float,
+) -> None:
+    check_open(**{f"group_half_width of {name!r}": width for name, width in group_half_width.items()})
+    if sample is not None and sample < 1:
+        raise UsageError(f"sample came as {sample}; wanted 1 record or more")
+    for name, factors in oversample.items():
+        for group, factor in factors.items():
+            if not 0 < factor < math.inf:
+                raise UsageError(f"oversample of {name!r}, {group!r} came as {factor}; wanted a factor above 0")
+    if minutes_per_record is not None and not 0 < minutes_per_record < math.inf:
+        raise UsageError(f"minutes_per_record came as {minutes_per_record}; wanted a number above 0")
+    if not 0 <= second_review_share <= 1:
+        raise UsageError(f"second_review_share came as {second_review_share}; wanted a share from 0 to 1")
 
 
 def _count(records: Any, columns: FrameColumns) -> _Counts:

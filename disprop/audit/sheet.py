@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from disprop.audit.cells import guarded
 from disprop.audit.drawing import SAMPLE
 from disprop.audit.drawn import Drawn, stratum_numbers
-from disprop.audit.frame import RECORD_ID, as_text_table
+from disprop.audit.frame import RECORD_ID, FrameColumns, as_text_table, one_column, record_ids
 from disprop.audit.questions import QUESTIONS, SHEET_COLUMNS, Question, check_questions
 from disprop.errors import InputRefused, UsageError
 
@@ -36,13 +37,14 @@ def sheet_rows(
     records: Any = None,
     show: Sequence[str] = (),
     second_share: float | None = None,
+    salt: bytes | None = None,
 ) -> list[list[str]]:
     """The sheet as rows of text, header first.
 
     Rows come in the order of their tickets, so that the order tells nothing; then the reserves, list by list. The
     strata are not shown. `show` names columns of `records` (time, place) that the reviewer needs to find the record.
     `second_share` makes a second reviewer's sheet: the first so many of each stratum, which are a random part
-    because tickets are random; no reserves.
+    because tickets are random; no reserves. `salt` is needed to show columns of records without an id.
 
     Raises: InputRefused when a drawn record is not among `records`; UsageError for a blank reviewer.
     """
@@ -50,7 +52,7 @@ def sheet_rows(
         raise UsageError("a sheet needs the reviewer's name or initials")
     check_questions(questions)
     header = [*SHEET_COLUMNS[:4], *show, *SHEET_COLUMNS[4:7], *(question.key for question in questions), "comment"]
-    shown = _shown(drawn, records, show)
+    shown = _shown(drawn, records, show, salt)
     blanks = [""] * (len(questions) + 3)
     rows = [
         [str(number), str(place), role, record_id, *shown.get(record_id, ()), reviewer, *blanks]
@@ -68,13 +70,20 @@ def write_sheet(
     records: Any = None,
     show: Sequence[str] = (),
     second_share: float | None = None,
+    salt: bytes | None = None,
 ) -> None:
     """Write `sheet_rows` to a .csv or .xlsx file (the latter needs the extra `disprop[spreadsheet]`).
 
     Raises: UsageError for another ending or a file that is there already: a filled-in sheet is never overwritten.
     """
     rows = sheet_rows(
-        drawn, reviewer=reviewer, questions=questions, records=records, show=show, second_share=second_share
+        drawn,
+        reviewer=reviewer,
+        questions=questions,
+        records=records,
+        show=show,
+        second_share=second_share,
+        salt=salt,
     )
     path = Path(path)
     writers = {".csv": lambda: csv_bytes(rows), ".xlsx": lambda: _xlsx_bytes(rows, drawn.plan.period, questions)}
@@ -86,9 +95,9 @@ def write_sheet(
 
 
 def csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
-    """UTF-8 with a byte-order mark, so that Excel reads it as UTF-8."""
+    """UTF-8 with a byte-order mark, so that Excel reads it as UTF-8; no cell can be taken for a formula."""
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([guarded(cell) for cell in row] for row in rows)
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -102,15 +111,16 @@ def _ordered(drawn: Drawn, second_share: float | None) -> list[tuple[int, int, s
     return [row[:4] for row in rows]
 
 
-def _shown(drawn: Drawn, records: Any, show: Sequence[str]) -> dict[str, list[str]]:
+def _shown(drawn: Drawn, records: Any, show: Sequence[str], salt: bytes | None) -> dict[str, list[str]]:
     if not show:
         return {}
+    if records is None:
+        raise UsageError("columns can be shown only when the records are given: give them too")
     key = drawn.plan.record_id
-    if records is None or key is None:
-        raise UsageError("columns can be shown only when the records are given and carry a record id")
-    table = as_text_table(records, [key, *show])
+    table = as_text_table(records, None if key is None else [key, *show])
+    ids = record_ids(table, FrameColumns(record_id=key), salt).to_pylist()
     drawn_ids = drawn.list.column(RECORD_ID).to_pylist()
-    found = dict(zip(table.column(key).to_pylist(), zip(*(table.column(name).to_pylist() for name in show))))
+    found = dict(zip(ids, zip(*(one_column(table, name).to_pylist() for name in show))))
     missing = [record_id for record_id in drawn_ids if record_id not in found]
     if missing:
         raise InputRefused(f"drawn record {missing[0]!r} is not among the records ({len(missing)} are not)")

@@ -82,13 +82,29 @@ def _chain(book: Ledger) -> Iterator[Check]:
     missing = [str(number) for number in range(1, numbers[-1] + 1) if number not in numbers]
     if missing:
         yield Check(0, FAILS, f"commitment {', '.join(missing)} is missing from the ledger")
+    for name in book.strays():
+        yield Check(0, IRREGULAR, f"{name} stands without its commitment: taken away, or a run that was cut short")
     for before, number in zip(numbers[:-1], numbers[1:]):
         try:
             expected = book.commitment(number).previous_sha256
         except DispropError:
             continue  # said once, where the commitment itself is checked
+        yield from _second_for_period(book, number)
         if before == number - 1 and expected != sha256(book.read(before, "commitment.json")):
             yield Check(number, FAILS, f"commitment {before} was altered after commitment {number} was made")
+
+
+def _second_for_period(book: Ledger, number: int) -> Iterator[Check]:
+    """One commitment a period: a second one must say which it replaces, and why."""
+    second = book.commitment(number)
+    for earlier in (each for each in book.numbers() if each < number):
+        try:
+            period = book.commitment(earlier).period
+        except DispropError:
+            continue
+        if period == second.period and second.replaces is None:
+            words = f"a second commitment for {period} that does not say why commitment {earlier} was abandoned"
+            yield Check(number, FAILS, words)
 
 
 def _whole_commitment(book: Ledger, number: int, today: datetime.date) -> list[Check]:
@@ -107,10 +123,31 @@ def _whole_commitment(book: Ledger, number: int, today: datetime.date) -> list[C
     checks += _beacon(commitment)
     plan, plan_check = _lodged_plan(book, commitment)
     frame, frame_check = _lodged_frame(book, commitment, plan)
-    checks += [plan_check, frame_check]
-    if book.has(number, "proof.json"):
-        checks += _drawn(book, commitment, plan, frame)
+    checks += [plan_check, frame_check, *_counts(commitment, frame)]
+    if _is_drawn(book, number):
+        checks += _drawn(book, commitment, plan, frame, today)
     return checks + list(_abandoned(book, commitment, today))
+
+
+def _is_drawn(book: Ledger, number: int) -> bool:
+    """A list without its proof counts: a proof that was taken away must not make a draw look as if never held."""
+    return book.has(number, "proof.json") or book.has(number, "draw.csv")
+
+
+def _counts(commitment: Commitment, frame: Frame | None) -> list[Check]:
+    """The commitment's own counts against the frame that was lodged with it."""
+    if frame is None:
+        return []
+    said = {"": commitment.records, " in the store": commitment.store_count}
+    return [
+        Check(
+            commitment.number,
+            FAILS,
+            f"the commitment says {count} records{where}; the frame lodged with it has {frame.records}",
+        )
+        for where, count in said.items()
+        if count not in (None, frame.records)
+    ]
 
 
 def _beacon(commitment: Commitment) -> list[Check]:
@@ -162,7 +199,9 @@ def build_lodged(content: bytes, plan: Plan | None) -> Frame:
     return canonical(as_text_table(pa.BufferReader(content), None), plan.strata if plan else ())
 
 
-def _drawn(book: Ledger, commitment: Commitment, plan: Plan | None, frame: Frame | None) -> Iterator[Check]:
+def _drawn(
+    book: Ledger, commitment: Commitment, plan: Plan | None, frame: Frame | None, today: datetime.date
+) -> Iterator[Check]:
     number = commitment.number
     if plan is None or frame is None:
         yield Check(number, FAILS, "the draw cannot be repeated without the committed plan and frame")
@@ -175,6 +214,8 @@ def _drawn(book: Ledger, commitment: Commitment, plan: Plan | None, frame: Frame
     except DispropError as why:
         yield Check(number, FAILS, str(why))
         return
+    if proof.beacon_date > today:
+        yield Check(number, FAILS, f"drawn with the beacon of {proof.beacon_date}, which is still to come")
     for date in proof.missed_dates:
         words = f"the beacon of {date} was taken as missed and that of {proof.beacon_date} used"
         yield Check(number, IRREGULAR, f"{words}: check that nothing was published")
@@ -202,7 +243,7 @@ def _first_difference(content: bytes, drawn: Any) -> str:
 
 def _abandoned(book: Ledger, commitment: Commitment, today: datetime.date) -> Iterator[Check]:
     number, last = commitment.number, commitment.beacon.dates[-1]
-    drawn = book.has(number, "proof.json")
+    drawn = _is_drawn(book, number)
     replaced = [(later, why) for later in book.numbers() if (why := _replacing(book, later, number))]
     if replaced:
         later, reason = replaced[0]

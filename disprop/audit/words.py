@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from disprop.audit.commitment import Proof
 from disprop.audit.comparison import (
     DEPENDS,
     EVERYONE_ELSE,
@@ -110,12 +111,16 @@ def _whose(number: int) -> str:
     return f"commitment {number}: " if number else ""
 
 
-def drawn_words(plan: Plan, beacon_value: str, beacon_date: Any) -> str:
-    """How the records were chosen, in two sentences."""
+def drawn_words(plan: Plan, proof: Proof) -> str:
+    """How the records were chosen. That nobody could choose is said only when the announced value was the one used."""
+    chosen = "so nobody could choose"
+    if proof.missed_dates:
+        missed = ", ".join(map(str, proof.missed_dates))
+        chosen = f"but that of {missed}, announced first, was not used: ask why"
     return (
         f"Of {records(plan.records)} in the period, {count(plan.sample)} were drawn at random. "
-        f"The records and the plan were lodged before the public value that decided the draw ({beacon_value}, of "
-        f"{beacon_date}) was known, so nobody could choose."
+        f"The records and the plan were lodged before the public value that decided the draw ({proof.beacon_value}, of "
+        f"{proof.beacon_date}) was known, {chosen}."
     )
 
 
@@ -154,7 +159,7 @@ def group_sentence(row: Row) -> str:
     >>> group_sentence(row)
     'Black: 35 of 41: too few to say whether it differs from White.'
     """
-    name = row["group"] or "blank"
+    name = group_name(row)
     if row["verdict"] == NOT_COMPUTABLE:
         return f"{name}: cannot be given: no record of it, or of {row['reference']}, was reviewed."
     head = f"{name}: {count(row['numerator'])} of {count(row['denominator'])}"
@@ -168,6 +173,15 @@ def group_sentence(row: Row) -> str:
     }
     unsure = " The answers not known could change that." if row["verdict_holds"] == DEPENDS else ""
     return head + endings[row["verdict"]] + unsure
+
+
+def group_name(row: Row) -> str:
+    """The group; a blank one with the column in which it is blank.
+
+    >>> group_name({"domain": "ethnicity", "group": ""})
+    'ethnicity blank'
+    """
+    return row["group"] or f"{row['domain']} blank"
 
 
 def _signed(difference: float) -> str:
@@ -220,12 +234,12 @@ def _about_main(row: Row) -> Iterator[str]:
 
 
 def _about_groups(groups: Sequence[Row]) -> Iterator[str]:
-    few = [row["group"] for row in groups if row["verdict"] in (TOO_FEW, NOT_COMPUTABLE)]
+    few = [group_name(row) for row in groups if row["verdict"] in (TOO_FEW, NOT_COMPUTABLE)]
     if few:
         yield f"Too few to compare: {', '.join(few)}. Will more of these records be drawn next time?"
     for row in groups:
         if row["verdict"] in (HIGHER, LOWER):
-            yield f"What explains the difference between {row['group']} and {row['reference']}?"
+            yield f"What explains the difference between {group_name(row)} and {row['reference']}?"
 
 
 def _about_reviewers(raw_agreement: float | None) -> Iterator[str]:

@@ -390,3 +390,22 @@ def test_answers_may_be_booleans_and_numbers():
     for values in ([True, False, True], [1, 0, 1], ["YES", "No", "true"]):
         row = estimate(sample_from_table(pd.DataFrame({"met": values}), met="met")).iloc[0]
         assert (row["numerator"], row["denominator"]) == (2, 3)
+
+
+def test_the_estimate_lies_within_its_bounds_where_the_unknowns_are_another_groups():
+    """Unknown answers of group y change the weight of stratum a, and so the share of group x."""
+    table = pa.table(
+        {
+            "stratum": ["a"] * 20 + ["b"] * 20,
+            "group": (["x"] * 10 + ["y"] * 10) * 2,
+            "met": ["yes"] * 10 + [""] * 8 + ["yes"] * 2 + ["no"] * 5 + ["yes"] * 15,
+        }
+    )
+    sample = sample_from_table(table, met="met", strata=["stratum"], domains=["group"], records={"a": 400, "b": 400})
+    group = estimate(sample, domains=["group"]).iloc[1]
+    assert group["n_unknown"] == 0
+    assert group["bound_low"] <= group["estimate"] <= group["bound_high"]
+    assert group["bound_interval_low"] <= group["low"] < group["high"] <= group["bound_interval_high"]
+    differences = compare(sample, domain="group")
+    assert (differences["bound_low"] <= differences["estimate"]).all()
+    assert (differences["estimate"] <= differences["bound_high"]).all()

@@ -158,3 +158,8 @@ def test_reserved_and_repeated_names(names):
 def test_a_lodged_frame_must_be_canonical(content):
     with pytest.raises(InputRefused, match="canonical"):
         parse_frame(content, strata=("unit",))
+
+
+def test_a_decomposed_column_name_is_refused():
+    with pytest.raises(UsageError, match="not in Unicode NFC"):
+        FrameColumns(strata=("unite\u0301",))

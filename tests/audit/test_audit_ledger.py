@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import msgspec
 import pyarrow as pa
 import pytest
 import second_draw
@@ -329,3 +330,45 @@ def test_a_simple_draw_without_ids(tmp_path):
     assert found.list.num_rows == 3
     assert verify(tmp_path, records=records, salt=SALT, today=date(20)).holds
     assert failures(tmp_path, records=records.slice(1), salt=SALT)
+
+
+def test_a_proof_taken_away_does_not_make_a_draw_look_as_if_never_held(ledger, drawn):
+    (ledger / "0001-proof.json").unlink()
+    found = failures(ledger)
+    assert len(found) == 1
+    assert "0001-proof.json is missing" in found[0]
+    assert not irregular(ledger)
+
+
+def test_a_second_commitment_must_say_which_it_replaces(ledger, drawn, made, period):
+    again(ledger, made, period, reason="again")
+    lodged = Ledger(ledger).commitment(2)
+    silent = msgspec.structs.replace(lodged, replaces=None)
+    (ledger / "0002-commitment.json").write_bytes(silent.to_bytes())
+    words = "a second commitment for 2024-03 that does not say why commitment 1 was abandoned"
+    assert words in failures(ledger)
+
+
+def test_files_without_their_commitment_are_named(ledger, drawn, made, period):
+    again(ledger, made, period, reason="again")
+    (ledger / "0002-commitment.json").unlink()
+    assert [words.split(" stands")[0] for words in irregular(ledger)] == ["0002-frame.csv", "0002-plan.json"]
+
+
+def test_a_draw_before_its_beacon_is_a_failure(ledger, drawn):
+    found = verify(ledger, today=date(5))
+    assert [check.words for check in found.failures] == ["drawn with the beacon of 2024-04-06, which is still to come"]
+
+
+@pytest.mark.parametrize("field", ["records", "store_count"])
+def test_a_commitment_that_counts_otherwise_than_its_frame(ledger, field):
+    lodged = Ledger(ledger).commitment(1)
+    (ledger / "0001-commitment.json").write_bytes(msgspec.structs.replace(lodged, **{field: 599}).to_bytes())
+    found = failures(ledger)
+    assert len(found) == 1
+    assert "says 599 records" in found[0]
+    assert "has 600" in found[0]
+
+
+def test_another_salt_is_suspected_when_every_record_changed(ledger, period):
+    assert "is this the salt of the commitment?" in failures(ledger, records=period, salt=bytes(32))[0]

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from filling import fill
 from invented_period import date
@@ -164,7 +165,15 @@ def test_a_correction_that_cannot_be_made_is_said(drawn, reviews, ledger):
 
 
 def row(label="All records", **figures):
-    common = {"label": label, "text": "9 of 10: 90%", "estimate": 0.9, "low": 0.6, "high": 0.98, "n_unknown": 0}
+    common = {
+        "label": label,
+        "mark": label,
+        "text": "9 of 10: 90%",
+        "estimate": 0.9,
+        "low": 0.6,
+        "high": 0.98,
+        "n_unknown": 0,
+    }
     return common | {"bound_low": 0.8, "bound_high": 0.95} | figures
 
 
@@ -246,3 +255,23 @@ def test_percentages_are_never_rounded_to_none_or_all():
     assert [words.percent(share) for share in (0.0, 1.0, 1e-6, 1 - 1e-6, None, float("nan"), 0.5)] == [
         "0%", "100%", "under 0.1%", "over 99.9%", "not known", "not known", "50.0%",
     ]  # fmt: skip
+
+
+def test_the_picture_names_each_group_whole(page):
+    picture = page[page.index("<svg") : page.index("</svg>")]
+    assert ">Black</text>" in picture
+    assert "…" not in picture
+
+
+def test_a_passed_over_beacon_is_not_said_to_leave_no_choice(drawn):
+    assert words.drawn_words(drawn.plan, drawn.proof).endswith("so nobody could choose.")
+    passed = msgspec.structs.replace(drawn.proof, missed_dates=(date(6),))
+    said = words.drawn_words(drawn.plan, passed)
+    assert "nobody could choose" not in said
+    assert "2024-04-06, announced first, was not used" in said
+
+
+def test_a_blank_group_has_a_name_in_the_questions():
+    group = {"domain": "unit", "group": "", "reference": "everyone else", "verdict": "too few to say"}
+    main = {"denominator": 9, "numerator": 9, "n_unknown": 0, "low": 0.9, "high": 1.0}
+    assert "Too few to compare: unit blank." in words.panel_questions(main, [], [group], 1.0, 0)[0]

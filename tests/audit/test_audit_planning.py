@@ -208,3 +208,20 @@ def test_a_newer_plan_is_refused(records):
     made = plan(records, period="p", sample=5).to_bytes().replace(b'"version": 1', b'"version": 2')
     with pytest.raises(UsageError, match="version 2"):
         read_plan(made)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"sample": 0}, "sample came as 0"),
+        ({"sample": -3}, "sample came as -3"),
+        ({"sample": 9, "oversample": {"ethnicity": {"Mixed": 0.0}}}, "'Mixed' came as 0"),
+        ({"sample": 9, "oversample": {"ethnicity": {"Mixed": -2.0}}}, "'Mixed' came as -2"),
+        ({"sample": 9, "group_half_width": {"ethnicity": 0.0}}, "'ethnicity' came as 0"),
+        ({"sample": 9, "minutes_per_record": -3.0}, "minutes_per_record came as -3"),
+        ({"sample": 9, "second_review_share": 3.0}, "second_review_share came as 3"),
+    ],
+)
+def test_numbers_that_make_no_plan_are_refused_by_name(records, options, named):
+    with pytest.raises(UsageError, match=named):
+        plan(records, period="2024-03", columns=FrameColumns(strata=("ethnicity",)), **options)

@@ -1,15 +1,22 @@
 """Sheets: no more than needed goes out; every value is checked and nothing written is lost on the way back."""
 
 import csv
+import hashlib
 import io
 import re
 import zipfile
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from filling import everyone, fill, rows_of, write_xlsx
+from invented_period import BEACON, SALT, VALUE, date
 
 from disprop.audit.cells import read_cells
+from disprop.audit.commitment import commit
+from disprop.audit.drawn import draw
+from disprop.audit.frame import FrameColumns
+from disprop.audit.planning import plan
 from disprop.audit.questions import QUESTIONS, Question, check_questions, measures, read_questions
 from disprop.audit.reviews import problems_bytes, read_sheet, reviews_bytes
 from disprop.audit.sheet import write_sheet
@@ -336,3 +343,40 @@ def test_every_usual_question_is_asked():
     keys = " ".join(question.key for question in QUESTIONS)
     for word in ("grounds_reasonable", "object", "copy", "video", "grounds_source", "cannabis"):
         assert re.search(word, keys)
+
+
+@pytest.mark.parametrize(
+    "written", ["=1+1", "'=1+1", "-5 minutes late", "+44", "@home", "' - so", "'quoted'", "''", "-"]
+)
+def test_a_csv_cell_is_never_a_formula_and_comes_back_as_it_was(drawn, sheet, tmp_path, written):
+    reviews = read_sheet(edited(sheet, "b.csv", {"comment": "x"}), drawn=drawn)
+    said = replace(reviews.accepted[0], comment=written, reason=written)
+    lodged = tmp_path / "reviews.csv"
+    lodged.write_bytes(reviews_bytes(replace(reviews, accepted=(said,)), drawn))
+    cells = list(csv.reader(io.StringIO(lodged.read_text("utf-8-sig"))))[1]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    back = read_sheet(lodged, drawn=drawn).accepted[0]
+    assert (back.comment, back.reason) == (written, written)
+
+
+@pytest.mark.parametrize("written", ["=1+1", "-5 minutes late", "@home"])
+def test_what_a_reviewer_typed_unguarded_is_kept(drawn, sheet, written):
+    reviews = read_sheet(edited(sheet, "b.csv", {"comment": written}), drawn=drawn)
+    assert reviews.accepted[0].comment == written
+
+
+def test_records_without_an_id_can_be_shown_to_the_reviewer(tmp_path):
+    """Their ids are digests of the rows, so the reviewer needs the time and place to find them."""
+    records = pa.table({"time": [f"12:{at:02}" for at in range(40)], "grounds": ["seen"] * 40})
+    columns = FrameColumns(record_id=None)
+    made = plan(records, period="2024-03", columns=columns, sample=5)
+    commit(made, records, ledger=tmp_path / "l", beacon=BEACON, salt=SALT, committed_on=date(2))
+    drawn = draw(tmp_path / "l", beacon_value=VALUE)
+    path = tmp_path / "s.csv"
+    write_sheet(drawn, path, reviewer="A", records=records, show=["time"], salt=SALT)
+    header, rows = rows_of(path)
+    line = {row[header.index("record_id")]: row[header.index("time")] for row in rows}
+    for record_id, time in line.items():
+        assert record_id == hashlib.sha256(SALT + f"{time},seen".encode()).hexdigest()[:32] + "-1"
+    with pytest.raises(UsageError, match="salt"):
+        write_sheet(drawn, tmp_path / "t.csv", reviewer="A", records=records, show=["time"])
