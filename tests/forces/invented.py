@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from disprop.months import month_label, month_number
 from disprop.provenance import Account, part_row, parts
+from disprop.records import AXES
 from disprop.tallies import Scope, Tally, coded_axis, month_axis
 from tests.invent import residents
 
@@ -23,13 +24,8 @@ def months_from(first, count):
 
 
 def tally_of(counts, axes=("ethnicity_self",), *, rows=None, scope=None):
-    """A tally from {(force, month, code, ...): n}; `rows` {(force, month): rows read} where they differ from the sum."""
-    specs = {
-        "ethnicity_self": "ethnicity_5",
-        "linked": "flag",
-        "outcome": "outcome",
-        "ethnicity_self_19": "ethnicity_19",
-    }
+    """A tally from {(force, month, code, ...): n}; `rows` {(force, month): rows read} where not the sum of those."""
+    specs = {axis.name: axis.codelist for axis in AXES}
     forces = sorted({key[0] for key in counts} | {key[0] for key in rows or {}})
     months = sorted({key[1] for key in counts} | {key[1] for key in rows or {}})
     force, month = coded_axis("force", "force", forces), month_axis([month_number(m) for m in months])
