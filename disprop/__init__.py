@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from disprop.io.census import census
     from disprop.io.declared import read_breaks, read_similar_groups
     from disprop.io.frames import read_frame
+    from disprop.io.parquet import read_parquet
     from disprop.io.police_uk import read_police_uk
+    from disprop.io.store.reader import open_store
     from disprop.job import make_report
     from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
     from disprop.measures.decomposed import area_decomposition
@@ -85,6 +87,7 @@ _HOMES = {
     "month_coverage": "coverage",
     "months_needed": "measures.looks",
     "more_thorough_search_share": "measures.shares",
+    "open_store": "io.store.reader",
     "outlier_lines": "measures.forces",
     "positive_outcome_share": "measures.shares",
     "rank_range": "measures.forces",
@@ -97,6 +100,7 @@ _HOMES = {
     "read_boundaries": "areas",
     "read_breaks": "io.declared",
     "read_frame": "io.frames",
+    "read_parquet": "io.parquet",
     "read_police_uk": "io.police_uk",
     "read_similar_groups": "io.declared",
     "record_marks": "measures.marks",

@@ -89,6 +89,11 @@ def main() -> None:
             raise
         click.echo(f"disprop: {refused}", err=True)
         sys.exit(USAGE if isinstance(refused, UsageError) else REFUSED)
+    except OSError as failed:
+        if debug:
+            raise
+        click.echo(f"disprop: {failed.filename or 'a file'}: {failed.strerror or failed}; check the path", err=True)
+        sys.exit(REFUSED)
 
 
 def _months(first: str | None, last: str | None) -> tuple[str, str] | None:
@@ -141,27 +146,56 @@ holes_option = click.option(
 )
 
 
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="Count on the Dask cluster of this scheduler; the result is the same.",
+)
+
+
 @contextmanager
-def _reading(source: Sequence[str], forces: Sequence[str], quarantine: str | None) -> Iterator[Any]:
-    """The records behind the paths, with progress when a person is watching; or those of a record store."""
+def _reading(
+    source: Sequence[str], forces: Sequence[str], quarantine: str | None, scheduler: str | None = None
+) -> Iterator[Any]:
+    """The records behind the paths, with progress when a person is watching; or those of a record store.
+
+    With a scheduler, they are to be counted on its cluster.
+    """
+    if scheduler is not None:
+        from disprop.cluster import connected
+
+        with _reading(source, forces, quarantine) as records, connected(scheduler) as client:
+            records.client = client
+            yield records
+        return
     if len(source) == 1 and (Path(source[0]) / "FORMAT").is_file():
         from disprop.io.store.reader import open_store
 
         yield open_store(source[0])
         return
+    from disprop.io.parquet_files import holds_parquet
     from disprop.io.police_uk import read_police_uk
 
     only = forces[0] if len(forces) == 1 else None
+    if holds_parquet(source):
+        from disprop.io.parquet import read_parquet
+
+        yield read_parquet(*source, force=only, quarantine=quarantine)
+        return
     with _progress() as show:
         yield read_police_uk(*source, force=only, quarantine=quarantine, progress=show)
 
 
 @contextmanager
 def _reading_with_areas(
-    source: Sequence[str], forces: Sequence[str], quarantine: str | None, areas: str | None
+    source: Sequence[str],
+    forces: Sequence[str],
+    quarantine: str | None,
+    areas: str | None,
+    scheduler: str | None = None,
 ) -> Iterator[Any]:
     """The records behind the paths, each with the area that its place lies in where boundaries are given."""
-    with _reading(source, forces, quarantine) as records:
+    with _reading(source, forces, quarantine, scheduler) as records:
         if areas is None:
             yield records
             return
@@ -246,6 +280,7 @@ def _warn(account: Any) -> int:
 @areas_option
 @population_option
 @holes_option
+@scheduler_option
 def report(
     source: tuple[str, ...],
     forces: tuple[str, ...],
@@ -256,6 +291,7 @@ def report(
     areas: str | None,
     population: str | None,
     holes: str,
+    scheduler: str | None,
 ) -> int:
     """Write the report on one force: a page, its tables as CSV, and a manifest.
 
@@ -267,7 +303,7 @@ def report(
 
     if len(forces) > 1:
         raise UsageError("a report is about one force; give --force once")
-    with _reading_with_areas(source, forces, quarantine, areas) as records:
+    with _reading_with_areas(source, forces, quarantine, areas, scheduler) as records:
         written = make_report(
             records,
             out,
@@ -292,12 +328,19 @@ def report(
 )
 @click.option("--find", type=click.Choice(["linked_find", "any_find"]), help="find_rate: which find.")
 @click.option("--vintage", type=click.Choice(["2018_19", "2021_22"]), help="hmicfrs: whose rules.")
+@click.option(
+    "--perceived",
+    is_flag=True,
+    default=None,
+    help="Allow rates by ethnicity_officer: perceived ethnicity against self-described Census, flagged.",
+)
 @click.option("--confidence", type=float, default=0.95, show_default=True)
 @areas_option
 @click.option("--explain", is_flag=True, help="Print how the records would be counted, and count nothing.")
 @population_option
 @holes_option
 @rows_options
+@scheduler_option
 def measure(name: str, by: str, form: str, out: str | None, explain: bool, **options: Any) -> int:
     """Compute one measure as rows, one a group.
 
@@ -353,10 +396,11 @@ def _measure(
     areas: str | None,
     population: str | None,
     holes: str,
+    scheduler: str | None,
     confidence: float,
     **choices: Any,
 ) -> tuple[pd.DataFrame, Any]:
-    from disprop.plan import tally
+    from disprop.plan import refuse_empty, tally
 
     arguments = {name: value for name, value in choices.items() if value is not None}
     strange = set(arguments) - set(wanted.parameters)
@@ -370,11 +414,12 @@ def _measure(
     if "confidence" in wanted.parameters:
         arguments["confidence"] = confidence
     more = [*wanted.axes, *(["area"] if areas and wanted.compares and wanted.population else [])]
-    with _reading_with_areas(source, forces, quarantine, areas) as records:
-        inputs = [tally(records, by=[*axes, *more], force=forces or None, period=period)]
+    with _reading_with_areas(source, forces, quarantine, areas, scheduler) as records:
+        inputs = [refuse_empty(tally(records, by=[*axes, *more], force=forces or None, period=period))]
     account = inputs[0].account
     if wanted.population:
-        inputs.append(_population(population, [*axes, *more]))
+        base = ["ethnicity_self"] if "ethnicity_officer" in axes else []
+        inputs.append(_population(population, [*axes, *more, *base]))
     if "holes" in wanted.parameters:
         arguments["holes"] = holes
     if "by" in wanted.parameters:
@@ -389,6 +434,7 @@ def _measure(
 )
 @areas_option
 @rows_options
+@scheduler_option
 def tally(
     source: tuple[str, ...],
     forces: tuple[str, ...],
@@ -397,6 +443,7 @@ def tally(
     quarantine: str | None,
     by: str,
     areas: str | None,
+    scheduler: str | None,
     form: str,
     out: str | None,
 ) -> int:
@@ -408,7 +455,7 @@ def tally(
     """
     from disprop.plan import tally as count
 
-    with _reading_with_areas(source, forces, quarantine, areas) as records:
+    with _reading_with_areas(source, forces, quarantine, areas, scheduler) as records:
         counted = count(records, by=_split(by), force=forces or None, period=_months(first, last))
     if form == "parquet" and out is not None:
         counted.save(out)

@@ -96,6 +96,14 @@ def of_cube(counts: np.ndarray, *, forces: Sequence[str], months: Sequence[int])
     return Cells({(forces[f], months[m], ""): counts[m, f] for m, f in np.argwhere(held).tolist()})
 
 
+def merged(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Packed counts of several tasks, or groups of tasks, as one."""
+    first, *rest = map(unpack, several)
+    for other in rest:
+        first.add(other)
+    return pack(first)
+
+
 # Packed to be sent. Most cells of a task are 0 and most others are small.
 
 

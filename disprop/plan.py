@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from disprop.cluster import run, tasks_for
 from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code
 from disprop.errors import InputRefused, UsageError
 from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, plan_fused
 from disprop.kernels.counts import count_cells
-from disprop.partial import Cells, Partial, Wanted
+from disprop.partial import Cells, Partial, Wanted, merged, pack, unpack
 from disprop.provenance import Account, merge_counts
 from disprop.records import VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source
 from disprop.tallies import AREA, Axis, Scope, Tally, area_axis, coded_axis, month_axis, period
@@ -37,6 +39,7 @@ def tally(
     force: str | Sequence[str] | None = None,
     period: tuple[str, str] | None = None,
     vehicle_only: bool = False,
+    client: Any = None,
 ) -> Tally:
     """Count records by the axes named; `force` and `month` are always among the axes.
 
@@ -48,6 +51,7 @@ def tally(
         canonical columns.
     by: axis names, see `disprop.records.AXES`.
     force: keep these forces only (code, name or alias). period: first and last month, "YYYY-MM", both included.
+    client: a `distributed.Client`, to count files that every worker of its cluster can read; the tally is the same.
 
     Raises UsageError for an unknown axis or force, InputRefused when the source cannot be read safely.
 
@@ -59,7 +63,7 @@ def tally(
     >>> tally(records, by=["ethnicity_self"])
     <Tally of 3 searches: force (1) x month (2) x ethnicity_self (8); 2 parts>
     """
-    return scan(source, [by], force=force, period=period, vehicle_only=vehicle_only)[0]
+    return scan(source, [by], force=force, period=period, vehicle_only=vehicle_only, client=client)[0]
 
 
 def scan(
@@ -69,6 +73,7 @@ def scan(
     force: str | Sequence[str] | None = None,
     period: tuple[str, str] | None = None,
     vehicle_only: bool = False,
+    client: Any = None,
 ) -> list[Tally]:
     """Several tallies in one pass over the records; arguments as for `tally`, one list of axes a tally.
 
@@ -82,6 +87,9 @@ def scan(
     records = as_source(source)
     request = _request(force, period, vehicle_only)
     specs = [tuple(axis_spec(name) for name in _rest(by)) for by in wanted]
+    client = client or getattr(records, "client", None)
+    if client is not None:
+        return _scan_on_cluster(client, records, specs, request)
     if hasattr(records, "mapped"):
         plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
         if plan is not None:
@@ -93,6 +101,30 @@ def _scan_batches(records: Source, specs: Sequence[tuple[AxisSpec, ...]], reques
     """Several tallies, batch by batch: the plain way, for every source, that the fused one is tested against."""
     cubes, rules = _count(records, specs, request)
     return [cube.tally(records, request, rules) for cube in cubes]
+
+
+def _scan_on_cluster(
+    client: Any, records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
+) -> list[Tally]:
+    """Several tallies, each piece of the source counted on some worker; the pieces are merged in a tree."""
+    if not hasattr(records, "split"):
+        raise UsageError(f"{type(records).__name__} cannot be counted on a cluster; give paths of CSV or Parquet")
+    pieces = records.split(tasks_for(client))
+    counted = unpack(run(client, partial(_count_piece, specs=specs, request=request), pieces, merged))
+    counted.check(range(len(pieces)))
+    records.gather(counted.found[number] for number in range(len(pieces)))
+    cubes = [_Cube(axes) for axes in specs]
+    for cube, cells in zip(cubes, counted.tallies):
+        cube.take(cells)
+    return [cube.tally(records, request, counted.rules) for cube in cubes]
+
+
+def _count_piece(
+    number: int, piece: Any, *, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
+) -> dict[str, Any]:
+    """One task: the counts of a piece of a source, packed."""
+    cubes, rules = _count(piece, specs, request)
+    return pack(Partial([Cells(cube.cells, cube.unmapped) for cube in cubes], rules, {number: piece.found()}))
 
 
 def _count(

@@ -25,7 +25,7 @@ LAYERS = (
     ("provenance",),
     ("records", "areas"),
     ("tallies", "intervals", "partial"),
-    ("coverage", "population", "resampling", "screening"),
+    ("coverage", "cluster", "population", "resampling", "screening"),
     ("fused",),
     ("plan",),
     ("results",),

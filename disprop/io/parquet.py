@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,7 +106,9 @@ def read_parquet(
     files, twins = _each_content_once(files)
     refuse_other_schema(files)
     notes = {OTHER_FILE: others, SAME_CONTENT: twins}
-    return Parquet(files, code, scheme, time_zone, quarantine, {name: n for name, n in notes.items() if n})
+    return Parquet(
+        dict(enumerate(files)), code, scheme, time_zone, quarantine, {name: n for name, n in notes.items() if n}
+    )
 
 
 def _each_content_once(files: list[Foreign]) -> tuple[list[Foreign], int]:
@@ -150,21 +152,23 @@ class Parquet:
     kind = KIND
     unit = "searches"
     dataset = DATASET
+    client: Any = None
 
     def __init__(
         self,
-        files: Sequence[Foreign],
+        files: Mapping[int, Foreign],
         force: str | None,
         scheme: str,
         time_zone: str,
         quarantine: str | os.PathLike[str] | None,
         notes: Mapping[str, int],
         pieces: Sequence[Piece] | None = None,
+        threads: int | None = None,
     ) -> None:
         self.scheme = scheme
-        self._files, self._force, self._time_zone = list(files), force, time_zone
+        self._files, self._force, self._time_zone = dict(files), force, time_zone
         self._quarantine, self._notes = quarantine, dict(notes)
-        self._whole = pieces is None
+        self._whole, self._threads = pieces is None, threads
         self._pieces = list(_all_pieces(self._files) if pieces is None else pieces)
         self._last: dict[int, Found] | None = None
         self._parts: np.ndarray | None = None
@@ -225,7 +229,7 @@ class Parquet:
         columns = {spec.column for spec in wanted.axes} | {*DATES, "search_type"}
         chosen = set(plain)
         reading.careful = [(piece, -1) for piece in pieces if piece not in chosen]
-        yield self._count_plain(plain, wanted, columns, reading, threads or cores())
+        yield self._count_plain(plain, wanted, columns, reading, threads or self._threads or cores())
         yield Partial([Cells() for _ in wanted.tallies], skipped)
         reading.careful.sort(key=lambda place: (place[0].file, place[0].group, place[1]))
         yield from self._read_carefully(reading.careful, columns, reading)
@@ -296,7 +300,7 @@ class Parquet:
 
     def _check(self, found: Mapping[int, Found]) -> None:
         """Every row that the footers promise came, and not all of a file was put aside."""
-        for number, file in enumerate(self._files):
+        for number, file in self._files.items():
             one = found.get(number, Found())
             if one.read != file.footer.num_rows:
                 raise InputRefused(
@@ -368,7 +372,9 @@ class Parquet:
         return [self._only(pieces) for pieces in several if pieces]
 
     def _only(self, pieces: Sequence[Piece]) -> Parquet:
-        return Parquet(self._files, self._force, self.scheme, self._time_zone, None, {}, pieces)
+        """Some pieces, counted by one thread: a cluster has its own threads."""
+        files = {piece.file: self._files[piece.file] for piece in pieces}
+        return Parquet(files, self._force, self.scheme, self._time_zone, None, {}, pieces, threads=1)
 
     def found(self) -> dict[int, Found]:
         """What the last read found out about each file; small, and no record is in it."""
@@ -383,8 +389,8 @@ class Parquet:
         self._finish(reading)
 
 
-def _all_pieces(files: Sequence[Foreign]) -> Iterator[Piece]:
-    for number, file in enumerate(files):
+def _all_pieces(files: Mapping[int, Foreign]) -> Iterator[Piece]:
+    for number, file in files.items():
         for group in range(file.footer.num_row_groups):
             yield Piece(number, group, file.footer.row_group(group).num_rows)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -109,6 +109,7 @@ class PoliceUk:
     unit = "searches"
     dataset = DATASET
     scheme = "police.uk"
+    client: Any = None
 
     def __init__(
         self,
@@ -156,6 +157,36 @@ class PoliceUk:
                 pass
         assert self._last is not None
         return self._last
+
+    def split(self, tasks: int) -> list[PoliceUk]:
+        """The same records as about so many sources that can be sent to another process, each file in one."""
+        if self._quarantine is not None:
+            raise UsageError("a quarantine file cannot be written from a cluster; leave out the one or the other")
+        share = -(-sum(one.member.size for one in self._chosen) // tasks)
+        several: list[list[Chosen]] = [[]]
+        for one in self._chosen:
+            if several[-1] and sum(other.member.size for other in several[-1]) + one.member.size > share:
+                several.append([])
+            several[-1].append(one)
+        self._found.close()
+        return [self._only(chosen) for chosen in several]
+
+    def _only(self, chosen: list[Chosen]) -> PoliceUk:
+        found = Found([one.member for one in chosen])
+        return PoliceUk(found, chosen, self._force, None, None, self._time_zone)
+
+    def found(self) -> list[FileAccount]:
+        """What the last read found out about each file; small, and no record is in it."""
+        return self.files
+
+    def gather(self, several: Iterable[list[FileAccount]]) -> None:
+        """Takes what the tasks found, in their order, as if all had been read here."""
+        intake = _Intake()
+        for files in several:
+            for account in files:
+                self._refuse_changed(len(intake.files), account)
+                intake.add(account)
+        self._last = intake
 
     @property
     def files(self) -> list[FileAccount]:
