@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disprop.codelists import codelist, codelists
-from disprop.coverage import month_coverage
+from disprop.coverage import MISSING, month_coverage
 from disprop.errors import InputRefused, UsageError
 from disprop.measures.rates import search_rate
 from disprop.measures.ratios import excess_searches, rate_ratio
@@ -135,6 +135,9 @@ def _only_force(tally: Tally, force: str | None) -> str:
     forces = tally.scope.forces or tuple(sorted({*tally.parts["force"].tolist()}))
     if not len(tally.parts):
         raise InputRefused(f"no file of {force or 'any force'} was found; check the path and --force")
+    if (month_coverage(tally).state == MISSING).all():
+        held = [month_label(int(month)) for month in sorted(tally.parts["month"].tolist())]
+        raise InputRefused(f"no file is of the period; the files are of {held[0]} to {held[-1]}: check --from and --to")
     if len(forces) != 1:
         raise UsageError(
             f"a report is about one force; the records hold {', '.join(forces)}: give --force with one of them"

@@ -50,6 +50,15 @@ def test_minorities_combined_is_everyone_but_white():
     assert theirs.estimate == pytest.approx(naive.ratio(a, n1, COUNTS["White"], PEOPLE["kent"]["White"]))
 
 
+def test_the_find_rate_is_given_where_we_refuse_one():
+    blank = [dict(row, outcome="Arrest", linked=None) for row in KENT[:200]]
+    both = dp.hmicfrs(dp.tally(Rows(blank), by=["ethnicity_self", "outcome", "linked"]), POPULATION, vintage="2021_22")
+    theirs, ours = both[both["measure"] == "linked_find"].itertuples()
+    assert (theirs.estimate, theirs.numerator, theirs.denominator) == (0, 0, 200)
+    assert np.isnan(ours.estimate)
+    assert "we withhold it: refused: 200 of 200" in theirs.flag
+
+
 def test_the_find_rate_counts_a_blank_as_no_find():
     theirs, ours = replica("2021_22", "linked_find").itertuples()
     yes = sum(naive.linked_positive(row) == "yes" for row in KENT)

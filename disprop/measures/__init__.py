@@ -145,7 +145,14 @@ MEASURES = {
             True,
             True,
         ),
-        Measure("hmicfrs", "replicas", "hmicfrs", "The inspectorate's own figures, with ours beside.", _OUTCOMES, True),
+        Measure(
+            "hmicfrs",
+            "replicas",
+            "hmicfrs",
+            "The inspectorate's own figures, with ours beside.",
+            ("ethnicity_self", *_OUTCOMES),
+            True,
+        ),
         Measure("agreement_matrix", "unknowns", "agreement_matrix", "How officers recorded each group.", _BOTH),
         Measure("agreement_share", "unknowns", "agreement_share", "Share on which both ethnicities agree.", _BOTH),
     )

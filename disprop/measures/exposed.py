@@ -152,7 +152,7 @@ def _population_for(tally: Tally, population: Tally, by: Sequence[str], perceive
         if not perceived:
             raise Refused(
                 "officer-defined ethnicity has no matching Census base: rates per resident are refused; "
-                f"ask for them as '{PERCEIVED}' (perceived=True), or use ethnicity_self"
+                f"ask for them as '{PERCEIVED}' (perceived=True, or --perceived), or use ethnicity_self"
             )
         axes = tuple(
             replace(axis, name="ethnicity_officer") if axis.name == "ethnicity_self" else axis

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from disprop.codelists import nearest
+from disprop.coverage import covered_only, month_coverage
 from disprop.errors import UsageError
 from disprop.measures.exposed import Holes
 from disprop.measures.pairs import COMBINED, pair_frame, pair_up
@@ -56,10 +57,10 @@ def hmicfrs(tally: Tally, population: Tally, *, vintage: str) -> pd.DataFrame:
 
     Replica rows have `replica` in their method and no limits, because the reports give none: the point is read against
     0.8 and 1.25 (`point_against_band`). Its linked find rate is linked finds over *all* searches, so that a blank
-    counts as no find: it equals our lower bound. Rows of ours follow with limits, verdict and bounds. Vintage
-    `2018_19` leaves out searches whose ethnicity is not known, even from the force's rate, and British Transport
-    Police, and needs mid-year estimates from the user; `2021_22` uses Census 2021. A period with holes is used as it
-    is, and what we would withhold is given, with our reason in the flag.
+    counts as no find: it equals our lower bound, and is given where we refuse one. Rows of ours follow with limits,
+    verdict and bounds. Vintage `2018_19` leaves out searches whose ethnicity is not known, even from the force's rate,
+    and British Transport Police, and needs mid-year estimates from the user; `2021_22` uses Census 2021. A period with
+    holes is used as it is, and what we would withhold is given, with our reason in the flag.
 
     tally: axes `ethnicity_self`, `outcome` and `linked`. population: residents of that vintage.
     Returns rows by force and group (`everyone` for the whole force), columns as in `disprop.results.COLUMNS`.
@@ -77,7 +78,7 @@ def hmicfrs(tally: Tally, population: Tally, *, vintage: str) -> pd.DataFrame:
         raise UsageError(f"no vintage {vintage!r}{nearest(vintage, VINTAGES)}")
     rules = VINTAGES[vintage]
     kept = _by_its_rules(tally, rules)
-    replica = _figures(kept, population, _plain_ratio)
+    replica = _with_its_finds(_figures(kept, population, _plain_ratio), kept)
     return _joined(_replica(replica, rules, population), _figures(tally, population, rate_ratio))
 
 
@@ -114,11 +115,30 @@ def _figures(tally: Tally, population: Tally, ratio: Callable[..., pd.DataFrame]
     return pd.concat([frame[columns].astype(object) for frame in frames], ignore_index=True)
 
 
+def _with_its_finds(figures: pd.DataFrame, tally: Tally) -> pd.DataFrame:
+    """Linked finds over all searches of each force, even where we refuse a figure: a blank counts as no find."""
+    counted = covered_only(tally, month_coverage(tally))
+    found = counted.recode("outcome", "outcome_class").select(outcome=["positive"], linked=["yes"]).project(["force"])
+    every, forces = counted.project(["force"]), found.axis("force")
+    rows = (figures["measure"] == "linked_find").to_numpy()
+    at = [forces.index(code) for code in figures.loc[rows, "force"]]
+    yes, n = found.counts[at], every.counts[at]
+    return figures.assign(
+        numerator=figures["numerator"].mask(rows, _spread(yes, rows)),
+        denominator=figures["denominator"].mask(rows, _spread(n, rows)),
+        estimate=figures["estimate"].mask(rows, _spread(yes / n, rows)),
+    )
+
+
+def _spread(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values at the rows where they belong, NaN elsewhere."""
+    spread = np.full(len(rows), np.nan)
+    spread[rows] = values
+    return spread
+
+
 def _replica(figures: pd.DataFrame, rules: Vintage, population: Tally) -> pd.DataFrame:
     replica = figures.copy()
-    finds = (replica["measure"] == "linked_find").to_numpy()
-    replica.loc[finds, "estimate"] = replica.loc[finds, "bound_low"]
-    replica.loc[finds, "denominator"] = replica.loc[finds, "numerator"] / replica.loc[finds, "bound_low"]
     for gone in ("low", "high", "confidence", "verdict", "verdict_holds", "bound_low", "bound_high"):
         replica[gone] = np.nan if gone not in ("verdict", "verdict_holds") else None
     replica["method"] = f"replica hmicfrs {rules.name}"
