@@ -65,6 +65,19 @@ def test_every_kind_of_measure_runs_from_the_command_line(run, records, name):
     assert {row["measure"] for row in json.loads(out)} == {name}
 
 
+def test_rates_by_perceived_ethnicity_are_given_when_asked_for_and_flagged(run, records):
+    arguments = ["measure", "rate_ratio", *options(records), "--by", "force,ethnicity_officer", "--format", "json"]
+    code, out, _ = run(*arguments, "--perceived")
+    assert code == 0
+    assert all("perceived ethnicity against self-described Census" in row["flag"] for row in json.loads(out))
+
+
+def test_the_inspectorates_figures_are_by_group_whatever_is_asked(run, records):
+    code, out, _ = run("measure", "hmicfrs", *options(records), "--by", "force", "--vintage", "2021_22")
+    assert code == 0
+    assert "ethnic minorities combined" in out
+
+
 def test_the_inspectorates_figures_need_a_vintage(run, records):
     arguments = ["measure", "hmicfrs", *options(records), "--by", "force,ethnicity_self", "--format", "json"]
     code, out, _ = run(*arguments, "--vintage", "2021_22")
@@ -212,6 +225,14 @@ def test_demo_says_where_its_report_is(run, tmp_path):
         (["measure", "rate_ratio", "no-such-folder", "--by", "force"], 3, "no-such-folder"),
         (["tally", "{files}", "--by", "ethnicity"], 2, "ethnicity_self, ethnicity_self_19 or ethnicity_officer"),
         (["report", "{files}"], 2, "--out"),
+        (["measure", "find_rate", "{files}", "--by", "force", "--force", "kent"], 3, "no file of the forces asked for"),
+        (["measure", "find_rate", "{files}", "--by", "force", "--out", "no-such/x", "--format", "csv"], 3, "no-such/x"),
+        (["measure", "search_rate", "{files}", "--by", "ethnicity_officer"], 3, "--perceived"),
+        (
+            ["report", "{files}", "--from", "2017-01", "--to", "2017-02", "--out", "unused"],
+            3,
+            "no file is of the period",
+        ),
         (["nonsense"], 2, "No such command"),
     ],
 )
