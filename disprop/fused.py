@@ -169,7 +169,7 @@ def _groups(sizes: dict[str, int]) -> tuple[tuple[str, ...], ...]:
 def _scan(plan: FusedPlan) -> Scan:
     """The plan as arrays."""
     mapped, read = plan.mapped, plan.read
-    sizes = np.array([len(mapped.labels(name)) for name in plan.columns], dtype=np.int64)
+    sizes = [len(mapped.labels(name)) for name in plan.columns]
     segments, segment = np.unique(mapped.segment[read], return_inverse=True)
     force, month = _positions(plan)
     mixed = mapped.first[read] != mapped.last[read]
@@ -185,8 +185,8 @@ def _scan(plan: FusedPlan) -> Scan:
         slices=table,
         slice_row=slice_row,
         first_month=int(mapped.first[read].min()),
-        group_start=np.cumsum([0, *(len(group) for group in plan.groups)]).astype(np.int64),
-        sizes=sizes,
+        group_start=np.cumsum([0, *(len(group) for group in plan.groups), 1]).astype(np.int64),
+        sizes=np.array([*sizes, int(mapped.last[read].max()) + 1], dtype=np.int64),
         tables=[_tables(plan, t) for t in range(len(plan.wanted))],
         cells=np.array([np.prod(plan.shape(t), dtype=np.int64) for t in range(len(plan.wanted))], dtype=np.int64),
         n_slices=len(plan.forces) * len(plan.months),

@@ -31,7 +31,7 @@ def problems(draw):
         months = [draw(st.integers(0, 3)) for _ in rows] if mixed else [0] * len(rows)
         parts.append((rows, months, draw(st.integers(0, n_slices - 1)), mixed))
     table = [draw(st.one_of(st.none(), st.integers(0, n_slices - 1))) for _ in range(4)]
-    cells = draw(st.sampled_from([7, 20_000]))
+    cells = draw(st.sampled_from([7, 600, 20_000]))  # counted near in four copies, near in one, far
     entries = [[draw(st.one_of(st.none(), st.integers(0, 1))) for _ in range(size)] for size in sizes]
     split = sorted(draw(st.lists(st.integers(0, len(sizes)), max_size=2)))
     return sizes, widths, parts, table, cells, entries, [0, *split, len(sizes)], n_slices
@@ -62,8 +62,8 @@ def as_scan(problem):
         slices=np.array([[-1 if which is None else which for which in table]], dtype=np.int64),
         slice_row=np.zeros(len(parts), dtype=np.int64),
         first_month=FIRST,
-        group_start=np.array(groups, dtype=np.int64),
-        sizes=np.array(sizes, dtype=np.int64),
+        group_start=np.array([*groups, len(sizes) + 1], dtype=np.int64),
+        sizes=np.array([*sizes, FIRST + 4], dtype=np.int64),
         tables=[tables],
         cells=np.array([cells], dtype=np.int64),
         n_slices=n_slices,
@@ -114,8 +114,8 @@ def uniform(rows, parts=6):
         slices=np.zeros((1, 1), dtype=np.int64),
         slice_row=np.zeros(parts, dtype=np.int64),
         first_month=0,
-        group_start=np.array([0, 1]),
-        sizes=np.array([3]),
+        group_start=np.array([0, 1, 2]),
+        sizes=np.array([3, 1]),
         tables=[[np.array([0, 1, 2], dtype=np.int32)]],
         cells=np.array([3]),
         n_slices=parts,
@@ -155,7 +155,7 @@ def test_a_cell_beyond_two_to_the_31():
     """The same part counted into one cell that holds 2^31 already."""
     scan = uniform(50, parts=1)
     out = [np.full(3, 2**31, dtype=np.int64)]
-    near, packed = [np.zeros(4, dtype=np.int64)], [np.empty(kernels.BLOCK, dtype=np.uint16) for _ in range(2)]
+    near, packed = [np.zeros(16, dtype=np.int64)], [np.empty(kernels.BLOCK, dtype=np.uint16) for _ in range(2)]
     kernels._count(
         scan.files, scan.parts, scan.columns, scan.slices, scan.slice_row, 0, scan.group_start, scan.sizes,
         scan.tables[0], np.array([0, 1]), np.array([0]), scan.cells, packed, near, out, np.zeros(2, np.int64), 0, 1,
