@@ -146,27 +146,56 @@ holes_option = click.option(
 )
 
 
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="tcp://HOST:PORT",
+    help="Count on the Dask cluster of this scheduler; the result is the same.",
+)
+
+
 @contextmanager
-def _reading(source: Sequence[str], forces: Sequence[str], quarantine: str | None) -> Iterator[Any]:
-    """The records behind the paths, with progress when a person is watching; or those of a record store."""
+def _reading(
+    source: Sequence[str], forces: Sequence[str], quarantine: str | None, scheduler: str | None = None
+) -> Iterator[Any]:
+    """The records behind the paths, with progress when a person is watching; or those of a record store.
+
+    With a scheduler, they are to be counted on its cluster.
+    """
+    if scheduler is not None:
+        from disprop.cluster import connected
+
+        with _reading(source, forces, quarantine) as records, connected(scheduler) as client:
+            records.client = client
+            yield records
+        return
     if len(source) == 1 and (Path(source[0]) / "FORMAT").is_file():
         from disprop.io.store.reader import open_store
 
         yield open_store(source[0])
         return
+    from disprop.io.parquet_files import holds_parquet
     from disprop.io.police_uk import read_police_uk
 
     only = forces[0] if len(forces) == 1 else None
+    if holds_parquet(source):
+        from disprop.io.parquet import read_parquet
+
+        yield read_parquet(*source, force=only, quarantine=quarantine)
+        return
     with _progress() as show:
         yield read_police_uk(*source, force=only, quarantine=quarantine, progress=show)
 
 
 @contextmanager
 def _reading_with_areas(
-    source: Sequence[str], forces: Sequence[str], quarantine: str | None, areas: str | None
+    source: Sequence[str],
+    forces: Sequence[str],
+    quarantine: str | None,
+    areas: str | None,
+    scheduler: str | None = None,
 ) -> Iterator[Any]:
     """The records behind the paths, each with the area that its place lies in where boundaries are given."""
-    with _reading(source, forces, quarantine) as records:
+    with _reading(source, forces, quarantine, scheduler) as records:
         if areas is None:
             yield records
             return
@@ -251,6 +280,7 @@ def _warn(account: Any) -> int:
 @areas_option
 @population_option
 @holes_option
+@scheduler_option
 def report(
     source: tuple[str, ...],
     forces: tuple[str, ...],
@@ -261,6 +291,7 @@ def report(
     areas: str | None,
     population: str | None,
     holes: str,
+    scheduler: str | None,
 ) -> int:
     """Write the report on one force: a page, its tables as CSV, and a manifest.
 
@@ -272,7 +303,7 @@ def report(
 
     if len(forces) > 1:
         raise UsageError("a report is about one force; give --force once")
-    with _reading_with_areas(source, forces, quarantine, areas) as records:
+    with _reading_with_areas(source, forces, quarantine, areas, scheduler) as records:
         written = make_report(
             records,
             out,
@@ -309,6 +340,7 @@ def report(
 @population_option
 @holes_option
 @rows_options
+@scheduler_option
 def measure(name: str, by: str, form: str, out: str | None, explain: bool, **options: Any) -> int:
     """Compute one measure as rows, one a group.
 
@@ -364,6 +396,7 @@ def _measure(
     areas: str | None,
     population: str | None,
     holes: str,
+    scheduler: str | None,
     confidence: float,
     **choices: Any,
 ) -> tuple[pd.DataFrame, Any]:
@@ -381,7 +414,7 @@ def _measure(
     if "confidence" in wanted.parameters:
         arguments["confidence"] = confidence
     more = [*wanted.axes, *(["area"] if areas and wanted.compares and wanted.population else [])]
-    with _reading_with_areas(source, forces, quarantine, areas) as records:
+    with _reading_with_areas(source, forces, quarantine, areas, scheduler) as records:
         inputs = [refuse_empty(tally(records, by=[*axes, *more], force=forces or None, period=period))]
     account = inputs[0].account
     if wanted.population:
@@ -401,6 +434,7 @@ def _measure(
 )
 @areas_option
 @rows_options
+@scheduler_option
 def tally(
     source: tuple[str, ...],
     forces: tuple[str, ...],
@@ -409,6 +443,7 @@ def tally(
     quarantine: str | None,
     by: str,
     areas: str | None,
+    scheduler: str | None,
     form: str,
     out: str | None,
 ) -> int:
@@ -420,7 +455,7 @@ def tally(
     """
     from disprop.plan import tally as count
 
-    with _reading_with_areas(source, forces, quarantine, areas) as records:
+    with _reading_with_areas(source, forces, quarantine, areas, scheduler) as records:
         counted = count(records, by=_split(by), force=forces or None, period=_months(first, last))
     if form == "parquet" and out is not None:
         counted.save(out)
