@@ -96,7 +96,7 @@ def area_decomposition(
     >>> parts = area_decomposition(searches, dp.census(2021, by=["force", "area", "ethnicity_self"]))
     >>> black = parts[parts["ethnicity_self"] == "Black"].set_index("measure")["estimate"].round(2)
     >>> black[["rate_ratio", "ratio_between_areas", "rate_ratio_within_areas"]].tolist()
-    [3.5, 1.14, 3.06]
+    [4.69, 1.53, 3.06]
     """
     if reference == EVERYONE:
         raise UsageError("a group is part of 'everyone': compare it with a group or with 'everyone else'")
