@@ -104,7 +104,7 @@ def review_samples(drawn: Drawn, reviews: Reviews, *, question: str, use: str = 
 
 
 def examined(drawn: Drawn, by_record: Mapping[str, Sequence[Review]]) -> tuple[list[int], list[str]]:
-    """Rows of the list that count as drawn, and a note for reserves that were filled in without need."""
+    """Rows of the list that count as drawn, and notes: reserves filled in without need, and disputed scope."""
     ids, roles = (drawn.list.column(name).to_pylist() for name in (RECORD_ID, "role"))
     strata = list_strata(drawn)
     needed: dict[tuple[str, ...], int] = {}
@@ -118,9 +118,18 @@ def examined(drawn: Drawn, by_record: Mapping[str, Sequence[Review]]) -> tuple[l
         rows.append(row)
         out = any(review.status == OUT_OF_SCOPE for review in reviews)
         needed[strata[row]] = needed.get(strata[row], 0) + (role == SAMPLE and out) - (role == RESERVE and not out)
-    if not unneeded:
-        return rows, []
-    return rows, [f"reserve filled in without an out-of-scope record before it, left out: {name_some(unneeded)}"]
+    notes = []
+    if unneeded:
+        notes.append(f"reserve filled in without an out-of-scope record before it, left out: {name_some(unneeded)}")
+    disputed = [ids[row] for row in rows if _disputed(by_record.get(ids[row], ()))]
+    if disputed:
+        notes.append(f"out of scope for one reviewer only, left out: {name_some(disputed)}")
+    return rows, notes
+
+
+def _disputed(reviews: Sequence[Review]) -> bool:
+    """Whether one reviewer calls the record out of scope and another has reviewed it."""
+    return {OUT_OF_SCOPE, REVIEWED} <= {review.status for review in reviews}
 
 
 def pool(samples: Sequence[Sample], periods: Sequence[str]) -> Sample:

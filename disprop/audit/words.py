@@ -179,9 +179,9 @@ def group_name(row: Row) -> str:
     """The group; a blank one with the column in which it is blank.
 
     >>> group_name({"domain": "ethnicity", "group": ""})
-    'ethnicity blank'
+    'blank (ethnicity)'
     """
-    return row["group"] or f"{row['domain']} blank"
+    return row["group"] or f"blank ({row['domain']})"
 
 
 def _signed(difference: float) -> str:

@@ -274,4 +274,4 @@ def test_a_passed_over_beacon_is_not_said_to_leave_no_choice(drawn):
 def test_a_blank_group_has_a_name_in_the_questions():
     group = {"domain": "unit", "group": "", "reference": "everyone else", "verdict": "too few to say"}
     main = {"denominator": 9, "numerator": 9, "n_unknown": 0, "low": 0.9, "high": 1.0}
-    assert "Too few to compare: unit blank." in words.panel_questions(main, [], [group], 1.0, 0)[0]
+    assert "Too few to compare: blank (unit)." in words.panel_questions(main, [], [group], 1.0, 0)[0]

@@ -244,3 +244,13 @@ def test_the_correction_from_reviews(drawn, reviewed):
         corrected_from_reviews(drawn, reviews, question="grounds_reasonable", trusted="C")
     with pytest.raises(UsageError, match="no counted answers"):
         corrected_from_reviews(drawn, reviews, question="grounds_source", trusted="B")
+
+
+def test_a_record_that_one_reviewer_alone_calls_out_of_scope_is_named(drawn, reviewed):
+    def second(row):
+        return {"status": "out of scope", "reason": "vehicle"} if place(row) == (1, 1, "sample") else {}
+
+    reviews = reviewed(everyone(grounds_reasonable="yes"), second, second_share=0.5)
+    sample = one_sample(drawn, reviews)
+    (disputed,) = sample.record_id[~sample.in_scope]
+    assert sample.notes == (f"out of scope for one reviewer only, left out: {disputed!r}",)
