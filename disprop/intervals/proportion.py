@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln, expit, log_expit, ndtri
 
+from disprop.intervals import quantiles
+from disprop.intervals.distinct import on_distinct, quick_or_slow
 from disprop.intervals.interval import FloatArray, Interval, Limits, aligned, choose, interval, refuse_more
 from disprop.intervals.roots import root
 
@@ -59,7 +61,7 @@ def proportion_interval(
     x, n, tail = aligned(events=events, trials=trials, confidence=confidence)
     refuse_more("events", x, "trials", n)
     with np.errstate(all="ignore"):
-        low, high = limits(x, n - x, tail)
+        low, high = on_distinct(limits, x, n - x, tail) if method in SLOW else limits(x, n - x, tail)
         return interval(x / n, np.where(x == 0, 0.0, low), np.where(x == n, 1.0, high))
 
 
@@ -83,10 +85,16 @@ def exact_odds_low(x: FloatArray, y: FloatArray, tail: FloatArray) -> FloatArray
 def mid_p_odds_low(x: FloatArray, y: FloatArray, tail: FloatArray) -> FloatArray:
     """Odds at which half the probability of `x` and all that of more events sum to `tail`.
 
-    That sum lies between P(X >= x) / 2 and P(X >= x), which gives the ends.
+    No events: 0.
     """
-    ends = (_beta_log_odds(x, y + 1, share * tail) for share in (1, 2))
-    return np.where(x == 0, 0.0, np.exp(root(_mid_p_excess, *ends, x, y, tail)))
+    log_odds = quick_or_slow(quantiles.mid_beta_log_odds, _mid_p_log_odds, x, y, tail)
+    return np.where(x == 0, 0.0, np.exp(log_odds))
+
+
+def _mid_p_log_odds(x: FloatArray, y: FloatArray, tail: FloatArray) -> FloatArray:
+    """The sum lies between P(X >= x) / 2 and P(X >= x), which gives the ends."""
+    ends = (_beta_log_odds_by_scipy(x, y + 1, share * tail) for share in (1, 2))
+    return root(_mid_p_excess, *ends, x, y, tail)
 
 
 def _mid_p_excess(log_odds: FloatArray, x: FloatArray, y: FloatArray, tail: FloatArray) -> FloatArray:
@@ -94,7 +102,12 @@ def _mid_p_excess(log_odds: FloatArray, x: FloatArray, y: FloatArray, tail: Floa
 
 
 def _beta_log_odds(a: FloatArray, b: FloatArray, tail: FloatArray) -> FloatArray:
-    """Log odds of the beta(a, b) quantile below which `tail` lies.
+    """Log odds of the beta(a, b) quantile below which `tail` lies."""
+    return quick_or_slow(quantiles.beta_log_odds, _beta_log_odds_by_scipy, a, b, tail)
+
+
+def _beta_log_odds_by_scipy(a: FloatArray, b: FloatArray, tail: FloatArray) -> FloatArray:
+    """The same from scipy's quantile.
 
     scipy's quantile has 5 digits only for some whole a with b in the millions: two Newton steps mend it.
     From p and 1 - p apart, no digit is lost where one count dwarfs the other.
@@ -160,3 +173,4 @@ METHODS: dict[str, Callable[[FloatArray, FloatArray, FloatArray], Limits]] = {
     "wilson_cc": _wilson_cc,
     "wald": _wald,
 }
+SLOW = ("clopper_pearson", "jeffreys", "mid_p")  # worth finding each distinct cell once

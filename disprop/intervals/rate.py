@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammainc, gammaincc, gammainccinv, gammaincinv, ndtri
 
+from disprop.intervals import quantiles
+from disprop.intervals.distinct import on_distinct, quick_or_slow
 from disprop.intervals.interval import FloatArray, Interval, Limits, aligned, choose, interval
 from disprop.intervals.roots import root
 
@@ -52,19 +54,43 @@ def rate_interval(
     x, t, tail = aligned(events=events, exposure=exposure, confidence=confidence)
     t = np.where(t == 0, np.nan, t)
     with np.errstate(all="ignore"):
-        low, high = limits(x, tail)
+        low, high = on_distinct(limits, x, tail) if method in SLOW else limits(x, tail)
         return interval(x / t, low / t, high / t)
 
 
 def _exact(x: FloatArray, tail: FloatArray) -> Limits:
-    return np.where(x == 0, 0.0, gammaincinv(x, tail)), gammainccinv(x + 1, tail)
+    low = quick_or_slow(_gamma_below, gammaincinv, x, tail)
+    return np.where(x == 0, 0.0, low), quick_or_slow(_gamma_above, gammainccinv, x + 1, tail)
+
+
+def _gamma_below(x: FloatArray, tail: FloatArray) -> FloatArray:
+    return np.exp(quantiles.gamma_log(x, tail, sign=1))
+
+
+def _gamma_above(x: FloatArray, tail: FloatArray) -> FloatArray:
+    return np.exp(quantiles.gamma_log(x, tail, sign=-1))
 
 
 def _mid_p(x: FloatArray, tail: FloatArray) -> Limits:
     """Half the probability of x, and all that of counts further out, sum to the tail."""
-    low = root(_mid_p_above, gammaincinv(x, tail), gammaincinv(x, 2 * tail), x, tail)
-    high = root(_mid_p_below, gammainccinv(x + 1, 2 * tail), gammainccinv(x + 1, tail), x, tail)
-    return np.where(x == 0, 0.0, low), high
+    low = quick_or_slow(_mid_p_low_quickly, _mid_p_low, x, tail)
+    return np.where(x == 0, 0.0, low), quick_or_slow(_mid_p_high_quickly, _mid_p_high, x, tail)
+
+
+def _mid_p_low_quickly(x: FloatArray, tail: FloatArray) -> FloatArray:
+    return np.exp(quantiles.mid_gamma_log(x, tail, sign=1))
+
+
+def _mid_p_high_quickly(x: FloatArray, tail: FloatArray) -> FloatArray:
+    return np.exp(quantiles.mid_gamma_log(x, tail, sign=-1))
+
+
+def _mid_p_low(x: FloatArray, tail: FloatArray) -> FloatArray:
+    return root(_mid_p_above, gammaincinv(x, tail), gammaincinv(x, 2 * tail), x, tail)
+
+
+def _mid_p_high(x: FloatArray, tail: FloatArray) -> FloatArray:
+    return root(_mid_p_below, gammainccinv(x + 1, 2 * tail), gammainccinv(x + 1, tail), x, tail)
 
 
 def _mid_p_above(mean: FloatArray, x: FloatArray, tail: FloatArray) -> FloatArray:
@@ -102,3 +128,4 @@ METHODS: dict[str, Callable[[FloatArray, FloatArray], Limits]] = {
     "score": _score,
     "normal": _normal,
 }
+SLOW = ("exact", "mid_p", "byar")  # worth finding each distinct count once
