@@ -9,6 +9,7 @@ metadata hold `segments` (name and size of every file), `columns` (column -> phy
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from disprop.errors import InputRefused
-from disprop.io.store.durable import file_digest, publish, rename, write_through
+from disprop.io.store.durable import ASIDE, publish, rename, write_through
 from disprop.provenance import PART
 
 FORMAT = "disprop-store-1"
@@ -214,7 +215,7 @@ def make_store(folder: Path) -> None:
 
 def put_segment(folder: Path, write: Any) -> tuple[str, int]:
     """Write a segment; returns its name and size."""
-    aside = folder / "segments" / f".aside-{id(write):x}-{len(list((folder / 'segments').iterdir()))}"
+    aside = folder / "segments" / f"{ASIDE}{uuid.uuid4().hex}"
     try:
         digest = write_through(aside, write)
         path = folder / "segments" / f"{digest}.arrow"
@@ -244,6 +245,3 @@ def _write_table(file: IO[bytes], table: pa.Table) -> None:
     with pa.ipc.new_file(file, table.schema) as writer:
         for batch in table.combine_chunks().to_batches():
             writer.write_batch(batch)
-
-
-__all__ = ["Draft", "Manifest", "file_digest"]

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from disprop.codelists import nearest
-from disprop.errors import InputRefused, UsageError
+from disprop.errors import UsageError
 from disprop.io.store.encode import DERIVED, decode
 from disprop.io.store.manifest import Manifest, read_manifest
 from disprop.io.store.segment import column_of, open_segment
 from disprop.months import month_label
-from disprop.provenance import PART, Account
+from disprop.provenance import Account
 from disprop.records import PART_MONTH, Mapped
 
 
@@ -205,6 +205,3 @@ class _Late(dict[str, np.ndarray]):
 
     def __missing__(self, name: str) -> np.ndarray:
         return self.setdefault(name, self._fetch(name))
-
-
-__all__ = ["PART", "InputRefused", "Store", "is_store", "open_store"]
