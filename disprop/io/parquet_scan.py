@@ -394,8 +394,8 @@ class Scan:
             inside &= (at + layout.first >= self.wanted.period[0]) & (at + layout.first <= self.wanted.period[1])
         return np.where(inside, at * stride, LEFT_OUT)
 
-    def _force_entry(self, layout: Layout, code: str | None) -> int:
-        return layout.forces.index(code) if code in layout.forces else LEFT_OUT
+    def _force_entry(self, layout: Layout, code: str) -> int:
+        return layout.forces.index(code) if self.wanted.keeps_force(code) else LEFT_OUT
 
     # Rules, parts and what no codelist knows
 
