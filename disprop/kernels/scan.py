@@ -157,7 +157,7 @@ def _count(  # type: ignore[no-untyped-def]
     files, parts, columns, slices, slice_row, first_month, group_start, sizes,
     tables, use_start, use_group, cells, out_packed, out_near, out_counts, out_left, start, stop,
 ):  # fmt: skip
-    """Count the parts from start to stop; returns how many columns of a block are damaged: such blocks do not count."""
+    """Count the parts from start to stop; returns how many columns of a block are damaged: such blocks are left."""
     damaged = 0
     for p in range(start, stop):
         file, rows, which = files[parts[p, 0]], parts[p, 1], parts[p, 2]
@@ -239,7 +239,7 @@ def _far(  # type: ignore[no-untyped-def]
 
 
 def scan_numpy(scan: Scan) -> Counted:
-    """The same counts by numpy, all parts at once: for few rows, without loading a kernel. Damaged rows do not count."""
+    """The same counts by numpy, all parts at once: for few rows, without loading a kernel. Damaged rows are left."""
     columns = [_column_numpy(scan, c) for c in range(len(scan.sizes))]
     bad = np.zeros(int(scan.parts[:, 1].sum()), dtype=bool)
     for codes, size in zip(columns[:-1], scan.sizes):
