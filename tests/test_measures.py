@@ -11,7 +11,7 @@ from disprop.errors import AxisMismatch, CodelistMismatch, Refused, UsageError
 from disprop.intervals import proportion_interval, rate_interval, rate_ratio_interval
 from disprop.measures import MEASURES, measure
 from disprop.measures.exposed import PERCEIVED
-from disprop.measures.pairs import COMBINED
+from disprop.measures.pairs import COMBINED, MIXED_FORCES
 from disprop.measures.ratios import month_dispersion
 from disprop.measures.verdicts import VERDICTS, verdict
 from disprop.results import COLUMNS
@@ -117,7 +117,7 @@ def test_pooled_forces_leave_out_those_without_residents_by_name():
     people = PEOPLE["kent"]["White"] + PEOPLE["west-midlands"]["White"]
     assert white.estimate == pytest.approx(naive.rate(len(both), people, 8))
     without = sum(r["force"] != "btp" for r in some)
-    totals = f"{without:,} searches, with it {len(some):,}"
+    totals = f"{without:,} searches in all, with it {len(some):,}"
     assert f"without British Transport Police (force without residents): {totals}" in white.flag
     assert (white.covered_months, white.period_months) == (16, 16)
 
@@ -277,6 +277,14 @@ def test_ethnic_minorities_combined_is_everyone_but_white_against_white():
     found = row(frame, ethnicity_self=COMBINED)
     assert found.estimate == pytest.approx(naive.ratio(a, n1, n[("White",)], PEOPLE["kent"]["White"]))
     assert found.reference == "White"
+
+
+def test_forces_together_say_that_the_ratio_mixes_them():
+    some = many(3000, search_type="Person search", force=("kent", "west-midlands"))
+    tally = dp.tally(Rows(some), by=["ethnicity_self"])
+    assert dp.rate_ratio(tally, POPULATION, by=[])["flag"].str.contains(MIXED_FORCES).all()
+    assert not dp.rate_ratio(tally, POPULATION, by=["force"])["flag"].str.contains(MIXED_FORCES).any()
+    assert not dp.rate_ratio(tally.select(force="kent"), POPULATION, by=[])["flag"].str.contains(MIXED_FORCES).any()
 
 
 def test_no_reference_searches_give_no_estimate_a_low_and_no_high():

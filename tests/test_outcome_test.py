@@ -11,6 +11,7 @@ from tests import naive
 from tests.invent import many
 from tests.sources import Rows
 
+BLACK = "Black/African/Caribbean/Black British - African"
 DRUGS = "Misuse of Drugs Act 1971 (section 23)"
 AXES = ["ethnicity_self", "outcome", "linked", "legislation"]
 
@@ -75,6 +76,14 @@ def test_a_withheld_side_withholds_the_comparison_and_leaves_bounds():
     refused = dp.find_rate_difference(dp.tally(Rows(kent(500, linked=None)), by=AXES), by=["force"])
     assert np.isnan(refused["bound_low"]).all()
     assert refused["flag"].str.startswith("refused").all()
+
+
+def test_a_cell_without_searches_of_the_reference_keeps_its_row_and_says_so():
+    rows = SOME + [{**row, "object": "Fireworks"} for row in kent(20, seed=9, ethnicity_self=BLACK)]
+    frame = dp.find_rate_difference(dp.tally(Rows(rows), by=[*AXES, "object"]), by=["object"])
+    lone = frame[frame["object"] == "Fireworks"].iloc[0]
+    assert (lone.ethnicity_self, np.isnan(lone.estimate)) == ("Black", True)
+    assert lone["flag"].startswith("not computable: no search of the reference group")
 
 
 def test_an_unknown_reference_is_named():

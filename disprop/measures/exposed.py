@@ -204,9 +204,9 @@ def _cover(tally: Tally, population: Tally, by: Sequence[str]) -> tuple[Coverage
 def _left_out(tally: Tally, forces: Sequence[str]) -> str:
     """Which forces a pooled rate leaves out, and the totals with and without them."""
     names = ", ".join(codelist("force").label(force) for force in forces)
-    total = tally.project(["force"])
-    theirs = sum(total[{"force": force}] for force in forces if force in total.axis("force").codes)
-    return f"without {names} ({NO_RESIDENTS_RULE}): {total.total - theirs:,} {tally.unit}, with it {total.total:,}"
+    counts = tally.project(["force"])
+    others = sum(counts[{"force": code}] for code in counts.axis("force").codes if code not in forces)
+    return f"without {names} ({NO_RESIDENTS_RULE}): {others:,} {tally.unit} in all, with it {counts.total:,}"
 
 
 def _place(values: np.ndarray, of: Tally, axes: Sequence[Axis]) -> np.ndarray:

@@ -22,6 +22,7 @@ INFRA_MARGINALITY = (
     "find rates mix whom officers stop with what those people carry: equal rates do not show fairness, "
     "unequal ones do not show bias"
 )
+NO_REFERENCE = "not computable: no search of the reference group"
 SECTION_60 = "Criminal Justice and Public Order Act 1994 (section 60)"
 SECTION_60_RULE = "section 60: needs no suspicion, so a find rate does not test it"
 
@@ -99,9 +100,8 @@ def _compared(
     finds = finds[finds[of].isin(groups)]
     base = finds[finds[of] == reference].drop(columns=of)
     rest = finds[finds[of] != reference]
-    joined = (
-        rest.merge(base, on=names, suffixes=("", "_0")) if names else rest.merge(base, how="cross", suffixes=("", "_0"))
-    )
+    beside: dict[str, Any] = {"on": names, "how": "left"} if names else {"how": "cross"}
+    joined = rest.merge(base, suffixes=("", "_0"), **beside)
     return _rows(joined, [*names, of], measure, reference, confidence, note)
 
 
@@ -145,7 +145,7 @@ def _rows(
             "reference": reference,
             "bound_low": low,
             "bound_high": high,
-            "n_unknown": (joined["n_unknown"] + joined["n_unknown_0"]).tolist(),
+            "n_unknown": (joined["n_unknown"] + joined["n_unknown_0"].fillna(0)).tolist(),
             "covered_months": joined["covered_months"].tolist(),
             "period_months": joined["period_months"].tolist(),
             "flag": [join_flags(reason, note, INFRA_MARGINALITY) for reason in reasons],
@@ -166,4 +166,7 @@ def _bounds(joined: pd.DataFrame, ratio: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def _reason(joined: pd.DataFrame, column: str) -> list[str]:
     """What withheld a find rate, without the notes that every row has."""
-    return [flag.split(";")[0] if flag.startswith(("refused", "bounds only")) else "" for flag in joined[column]]
+    flags = joined[column].fillna(NO_REFERENCE)
+    return [
+        flag.split(";")[0] if flag.startswith(("refused", "bounds only", "not computable")) else "" for flag in flags
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ EVERYONE = "everyone"
 EVERYONE_ELSE = "everyone else"
 COMBINED = "ethnic minorities combined"
 """Replica of the inspectorate's figure: everyone but the White group, as one group, against White."""
+
+MIXED_FORCES = "forces together: differences between forces are in it, name force in by to see within each"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ def pair_up(
     axis = found.axes[-1]
     group, other = sides(axis, reference)
     keep = found.rows()[..., 0] if not len(group) else found.rows()[..., [axis.index(axis.groups[0])]][..., 0]
-    return _flatten(found, axis, group, other, keep, reference)
+    pairs = _flatten(found, axis, group, other, keep, reference)
+    if "force" in rest or len(np.unique(tally.parts["force"])) <= 1:
+        return pairs
+    return replace(pairs, flag=np.array([join_flags(flag, MIXED_FORCES) for flag in pairs.flag], dtype=object))
 
 
 def sides(axis: Axis, reference: str) -> tuple[np.ndarray, np.ndarray]:

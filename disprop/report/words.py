@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from disprop.measures.pairs import COMBINED, EVERYONE, EVERYONE_ELSE
+from disprop.measures.shares import MUCH_UNKNOWN
 from disprop.measures.verdicts import (
     DEPENDS,
     FEWEST,
@@ -239,7 +240,9 @@ def share_sentence(row: Row | None, of: str, what: str) -> str:
     if row["estimate"] is not None:
         limits = f"{interval_name(row['confidence'])} {span(row['low'], row['high'], percent)}"
         counts = f"{count(row['numerator'])} of {count(row['denominator'])}"
-        return f"About {percent(row['estimate'])} of {of} {what} ({counts}; {limits}).{_partly(row)}"
+        return (
+            f"About {percent(row['estimate'])} of {of} {what} ({counts}; {limits}).{_much_unknown(row)}{_partly(row)}"
+        )
     if row["bound_low"] is not None:
         between = f"Between {percent(row['bound_low'])} and {percent(row['bound_high'])} of {of} {what}."
         unknown = f"for {count(row['n_unknown'])} of {count(row['denominator'])} it is not known"
@@ -254,7 +257,15 @@ def reason(row: Row) -> str:
 
 def _partly(row: Row) -> str:
     """That not all months are there."""
-    return f" This is {PARTLY}." if PARTLY in remarks(row["flag"]) else ""
+    return " This is counted on the months whose records are there." if PARTLY in remarks(row["flag"]) else ""
+
+
+def _much_unknown(row: Row) -> str:
+    """That a share of the known does not stand alone where much is unknown."""
+    if MUCH_UNKNOWN not in row["flag"]:
+        return ""
+    between = span(row["bound_low"], row["bound_high"], percent)
+    return f" But for {count(row['n_unknown'])} more it is not known: counting these, it lies anywhere from {between}."
 
 
 def two_rules(default: Row | None, flag_alone: Row | None) -> str:

@@ -198,7 +198,9 @@ def test_a_share_given_bounded_and_refused():
 
 def test_a_share_over_a_hole_says_so():
     partly = GIVEN | {"flag": "on the months there are"}
-    assert share_sentence(partly, "searches", "found it").endswith("This is on the months there are.")
+    assert share_sentence(partly, "searches", "found it").endswith(
+        "This is counted on the months whose records are there."
+    )
 
 
 def test_two_rules_that_differ_say_why():
@@ -276,3 +278,11 @@ def test_standing_remarks_have_their_own_words(flag):
 )  # fmt: skip
 def test_remarks(flag, said):
     assert remark(flag) == said
+
+
+def test_a_share_of_the_known_does_not_stand_alone_where_much_is_unknown():
+    from disprop.measures.shares import MUCH_UNKNOWN
+
+    said = share_sentence(GIVEN | {"flag": MUCH_UNKNOWN, "bound_low": 0.1, "bound_high": 0.4}, "searches", "found it")
+    assert "more it is not known: counting these, it lies anywhere from 10% to 40%" in said
+    assert "not known" not in share_sentence(GIVEN, "searches", "found it")
