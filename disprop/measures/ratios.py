@@ -12,7 +12,7 @@ from disprop.errors import UsageError
 from disprop.intervals import proportion_interval, rate_difference_interval, rate_ratio_interval
 from disprop.measures.exposed import Holes, default_by
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up
-from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, point_against_band, verdict
+from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, TOO_FEW, point_against_band, verdict
 from disprop.results import text_where
 from disprop.tallies import AREA, Tally
 
@@ -100,7 +100,7 @@ def ratio_frame(
             "method": text_where(computable, method),
             "unit": "ratio",
             "verdict": words,
-            "verdict_holds": text_where(computable, np.where(shaky[0] | shaky[1], DEPENDS, HOLDS)),
+            "verdict_holds": text_where(computable & (words != TOO_FEW), np.where(shaky[0] | shaky[1], DEPENDS, HOLDS)),
             "point_against_band": point_against_band(np.where(computable, estimate, np.nan)),
             "bound_low": bound_low,
             "bound_high": bound_high,
