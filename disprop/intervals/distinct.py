@@ -13,6 +13,7 @@ from disprop.kernels._jit import cores
 FEWEST_CELLS = 500  # measured: fewer go through scipy's quantiles one by one as quickly
 BLOCK = 8_192  # elements that the nearest caches hold with all they need
 _MOST_KEYS = 2.0**62
+_TABLE = 1 << 22  # keys below this are told apart by a table, which is quicker than sorting them
 _MOST_EVENTS = 1e10  # above, too few digits of the density are left for the quick way
 
 
@@ -25,9 +26,21 @@ def on_distinct(limits: Callable[..., Limits], *columns: FloatArray) -> Limits:
     if keys is None:
         low, high = limits(*map(np.ravel, columns))
         return low.reshape(shape), high.reshape(shape)
-    _, first, at = np.unique(keys, return_index=True, return_inverse=True)
+    first, at = _places(keys)
     low, high = limits(*(np.ravel(column)[first] for column in columns))
     return low[at].reshape(shape), high[at].reshape(shape)
+
+
+def _places(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A row of each distinct key, keys in order, and the position of each row's key among them."""
+    room = int(keys.max()) + 1
+    if room > _TABLE:
+        return np.unique(keys, return_index=True, return_inverse=True)[1:]
+    row = np.full(room, -1, dtype=np.int32)
+    row[keys] = np.arange(keys.size, dtype=np.int32)
+    distinct = np.flatnonzero(row >= 0)
+    first, row[distinct] = row[distinct], np.arange(distinct.size, dtype=np.int32)
+    return first, row[keys]
 
 
 def _keys(columns: tuple[FloatArray, ...]) -> np.ndarray | None:

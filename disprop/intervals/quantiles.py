@@ -113,7 +113,7 @@ def _below(p: FloatArray, q: FloatArray, a: FloatArray, b: FloatArray, tail: Flo
     swap = p > 0.5
     inner = betainc(np.where(swap, b, a), np.where(swap, a, b), np.where(swap, q, p))
     found = np.where(swap, 1 - inner, inner)
-    fine = np.flatnonzero(swap & ((tail < _SMALL_TAIL) | (a > _VERY_MANY)))
+    fine = np.flatnonzero(swap & ((tail < _SMALL_TAIL) | ((a > _VERY_MANY) & (a > 100 * b))))
     if fine.size:
         found[fine] = betaincc(b[fine], a[fine], q[fine])
     return found
