@@ -84,7 +84,10 @@ def screening_list(
     )
     text = f"on the list of {int((~np.isnan(p)).sum()):,} looks ({promise})"
     listed = adjusted <= false_share
-    return rows.assign(flag=[join_flags(text if on else "", flag) for on, flag in zip(listed, rows["flag"])])
+    flags = rows["flag"].to_numpy(dtype=object, copy=True)
+    crude = (rows["measure"] == "rate_ratio").to_numpy()  # a twin within areas is not a look of its own
+    flags[crude] = [join_flags(text if on else "", flag) for on, flag in zip(listed, flags[crude])]
+    return rows.assign(flag=flags)
 
 
 def months_needed(

@@ -208,7 +208,9 @@ def _averages(
     if measure == "search_rate":
         return [search_rate(group, residents, by=rest, confidence=confidence, holes=holes)]
     crude = rate_ratio(group, residents, of=of, reference=reference, by=rest, confidence=confidence, holes=holes)
-    crude["method"] = [f"pooled crude: {text}" if isinstance(text, str) else None for text in crude["method"]]
+    what = ["crude" if name == "rate_ratio" else "within areas" for name in crude["measure"]]
+    texts = zip(what, crude["method"])
+    crude["method"] = [f"pooled {which}: {text}" if isinstance(text, str) else None for which, text in texts]
     within = _within(group, residents, of, reference, rest, holes)
     return [_within_rows(within, confidence), crude]
 

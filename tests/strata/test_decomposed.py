@@ -388,3 +388,18 @@ def test_of_all_forces_together_it_is_left_out_by_name_residents_and_all():
     )
     assert found.loc["ratio_between_forces", "estimate"] == pytest.approx(1)
     assert "left out, most searches have no place: Kent;" in found.loc[WITHIN_AREAS, "flag"]
+
+
+def test_lists_and_averages_take_twins_as_they_are():
+    """A twin is no look of its own, and an average of forces keeps it under its crude ratio."""
+    tally = tally_of(ROWS)
+    listed = dp.screening_list(tally, EVERYWHERE, by=["force"])
+    plainly = dp.screening_list(tally.project(["force", "month", "ethnicity_self"]), POPULATION, by=["force"])
+    assert listed["measure"].tolist() == ["rate_ratio", WITHIN_AREAS] * (len(listed) // 2)
+    assert listed["flag"].tolist()[::2] == plainly["flag"].tolist()
+    groups = dp.similar_groups({"kent": ["kent", "west-midlands"]}, dated="2019-11")
+    average = dp.similar_group_average(tally, EVERYWHERE, groups=groups)
+    black = average[(average["force"] == "kent") & (average["ethnicity_self"] == "Black")]
+    assert black["method"].str.partition(":")[0].tolist() == [
+        "Mantel-Haenszel within forces", "pooled crude", "pooled within areas",
+    ]  # fmt: skip
