@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from disprop.errors import DispropError, UsageError
 
-TASKS_A_THREAD = 4
+TASKS_A_THREAD = 3
 """So many that the last to finish is not waited for long, so few that their results are small beside their work."""
 FAN_IN = 4
 PATIENCE = "30s"

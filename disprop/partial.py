@@ -96,14 +96,6 @@ def of_cube(counts: np.ndarray, *, forces: Sequence[str], months: Sequence[int])
     return Cells({(forces[f], months[m], ""): counts[m, f] for m, f in np.argwhere(held).tolist()})
 
 
-def merged(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Packed counts of several tasks, or groups of tasks, as one."""
-    first, *rest = map(unpack, several)
-    for other in rest:
-        first.add(other)
-    return pack(first)
-
-
 # Packed to be sent. Most cells of a task are 0 and most others are small.
 
 
@@ -122,17 +114,47 @@ def unpack(packed: Mapping[str, Any]) -> Partial:
     return Partial([_unpacked(cells) for cells in packed["tallies"]], dict(packed["rules"]), dict(packed["found"]))
 
 
+def merged(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Packed counts of several tasks, or groups of tasks, as one; raises BalanceError when a task is in two of them."""
+    margins = Partial([])
+    for one in several:
+        margins.add(Partial([], dict(one["rules"]), dict(one["found"])))
+    tallies = [_merged_cells(cells) for cells in zip(*(one["tallies"] for one in several), strict=True)]
+    return {"tallies": tallies, "rules": margins.rules, "found": margins.found}
+
+
+def _merged_cells(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Packed counts of one tally added up without a block of cells for each key of each task."""
+    keys = list(dict.fromkeys(tuple(key) for one in several for key in one["keys"]))
+    shape = next((one["shape"] for one in several if one["keys"]), ())
+    size, place = int(np.prod(shape, dtype=np.int64)), {key: i for i, key in enumerate(keys)}
+    every = np.zeros(len(keys) * size, dtype=np.int64)
+    unmapped: dict[str, int] = {}
+    for one in several:
+        at = np.cumsum(one["steps"], dtype=np.int64)
+        runs = np.array([place[tuple(key)] for key in one["keys"]], dtype=np.int64)
+        every[runs[at // size] * size + at % size] += one["counts"]  # no position comes twice in one task
+        unmapped = merge_counts(unmapped, one["unmapped"])
+    return _packed_cells(keys, shape, every, unmapped)
+
+
 def _packed(cells: Cells) -> dict[str, Any]:
     keys = list(cells.counts)
     shape = cells.counts[keys[0]].shape if keys else ()
     every = np.concatenate([cells.counts[key].reshape(-1) for key in keys]) if keys else np.zeros(0, dtype=np.int64)
+    return _packed_cells(keys, shape, every, cells.unmapped)
+
+
+def _packed_cells(
+    keys: Sequence[Key], shape: tuple[int, ...], every: np.ndarray, unmapped: Mapping[str, int]
+) -> dict[str, Any]:
     at = np.flatnonzero(every)
     return {
-        "keys": keys,
+        "keys": list(keys),
         "shape": shape,
         "steps": _small(np.diff(at, prepend=0)),
         "counts": _small(every[at]),
-        "unmapped": cells.unmapped,
+        "unmapped": dict(unmapped),
     }
 
 
