@@ -1,7 +1,7 @@
 """Counting rows that are dictionary codes already, and the London months of instants.
 
 A count is one byte. A cube of several million cells then stays in the caches, where it matters: cells are met in no
-order, so that a cube of whole numbers costs a miss a row (docs/decisions/0012-parquet-scan.md has the figures). A
+order, so that a cube of whole numbers costs a miss a row (docs/decisions/0014-parquet-scan.md has the figures). A
 byte that passes 255 starts again at 0 and its cell goes on a list, which stands for 256 rows each time.
 """
 
