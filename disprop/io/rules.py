@@ -195,8 +195,8 @@ OTHER_POLICE_UK = _rule(
 WEAK_DIGEST = _rule(
     "note",
     "named by footer, size and time",
-    "a Parquet file under `digest=\"weak\"`",
-    "its parts are named by a digest of these, not of all its bytes; `digest=\"full\"` reads them all",
+    'a Parquet file under `digest="weak"`',
+    'its parts are named by a digest of these, not of all its bytes; `digest="full"` reads them all',
 )
 SKIPPED_GROUP = _rule(
     "note",
