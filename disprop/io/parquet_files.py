@@ -159,12 +159,13 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], int]
     """Parquet files of the paths, each once, in order of their names; and how many other files stood beside them."""
     found: dict[str, str] = {}
     others = 0
-    for path in map(os.fspath, paths):
+    named = [os.fspath(path) for path in paths]
+    for path in named:
         here, beside = _files_of(path)
         others += beside
         found |= {os.path.realpath(one): one for one in here}
     if not found:
-        refuse(NOTHING_TO_READ, ", ".join(map(os.fspath, paths)), f"no file ends in {', '.join(ENDINGS)}")
+        refuse(NOTHING_TO_READ, ", ".join(named), f"no file ends in {', '.join(ENDINGS)}")
     return sorted(found.values()), others
 
 

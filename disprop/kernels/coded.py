@@ -65,7 +65,7 @@ class ByteCube:
         return int(counts[0])
 
     def add_to(self, out: np.ndarray, place: np.ndarray, width: int) -> None:
-        """Add the counts to `out`: cell j of each run of `place.size` cells goes to cell `place[j]` of a run of `width`.
+        """Add the counts to `out`: cell j of each run of `place.size` goes to cell `place[j]` of a run of `width`.
 
         place: int32; out: int64, contiguous, `width` cells for every run of the cube's.
         """
