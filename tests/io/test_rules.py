@@ -6,6 +6,8 @@ import struct
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from police_files import HEADER, KENT, balances, csv_text, fields, record, rows_of, write_csv, write_json, write_text
 
@@ -15,6 +17,7 @@ from disprop.io import rules
 from disprop.io.frames import read_frame
 from disprop.io.police_uk import read_police_uk
 from disprop.io.published import read_ethnicity_facts
+from disprop.plan import tally
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reading.md"
 PLAIN = fields()
@@ -525,6 +528,16 @@ FACTS = ",".join(
 def test_published_table_of_another_form(tmp_path, row, rule):
     with pytest.raises(InputRefused, match=rf"line 2: {rule}"):
         read_ethnicity_facts(write_text(tmp_path / "facts.csv", f"{FACTS}\n{row}\n"))
+
+
+# Parquet
+
+
+def test_row_groups_skipped_and_weak_digests_are_noted(tmp_path):
+    months = pa.array([500, 500, 591], pa.int32())
+    pq.write_table(pa.table({"force": ["kent"] * 3, "month": months}), tmp_path / "x.parquet", row_group_size=2)
+    notes = tally(tmp_path / "x.parquet", by=[], period=("2019-04", "2019-04")).account.notes
+    assert notes == {rules.SKIPPED_GROUP: 1, rules.WEAK_DIGEST: 1}
 
 
 # The rules as a whole
