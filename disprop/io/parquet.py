@@ -31,7 +31,8 @@ from disprop.io.parquet_files import (
     refuse_other_schema,
     refusing,
 )
-from disprop.io.parquet_scan import Found, Scan, Slots, counted, plain_rows, plain_types
+from disprop.io.parquet_rows import plain_rows, plain_types
+from disprop.io.parquet_scan import Found, Scan, Slots, counted
 from disprop.io.parquet_skip import Asked, rule_that_skips
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
