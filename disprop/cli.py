@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -30,7 +30,7 @@ FORMATS = ("table", "csv", "parquet", "json")
 class Commands(click.Group):
     """A group whose rarely used subgroups are imported when they are asked for."""
 
-    later = {  # noqa: RUF012
+    later: ClassVar[dict[str, tuple[str, str]]] = {
         "audit": ("disprop.audit.commands", "audit"),
         "forces": ("disprop.commands_forces", "forces"),
         "months": ("disprop.commands_forces", "months"),

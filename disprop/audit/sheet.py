@@ -128,7 +128,7 @@ def _shown(drawn: Drawn, records: Any, show: Sequence[str], salt: bytes | None) 
 
 
 def _xlsx_bytes(rows: list[list[str]], period: str, questions: Sequence[Question]) -> bytes:
-    import xlsxwriter  # type: ignore[import-untyped]
+    import xlsxwriter
 
     memory = io.BytesIO()
     book = xlsxwriter.Workbook(memory, {"in_memory": True, "strings_to_formulas": False, "strings_to_numbers": False})

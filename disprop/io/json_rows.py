@@ -131,7 +131,8 @@ class _ListText:
     def _peek(self) -> str:
         """The next character that is not white space, without taking it; empty at the end."""
         while True:
-            self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+            space = _SPACE.match(self.text, self.at)
+            self.at = space.end() if space else self.at
             if self.at < len(self.text) or not self._more():
                 return self.text[self.at : self.at + 1]
 

@@ -92,7 +92,10 @@ def rate_change(
     rest = default_by(tally) if by is None else list(by)
     then, now = (expose(tally.between(*months), population, rest, holes=holes) for months in (before, after))
     keep = now.rows()
-    cut = lambda values: np.atleast_1d(np.asarray(values)[keep])  # noqa: E731
+
+    def cut(values: Any) -> np.ndarray:
+        return np.atleast_1d(np.asarray(values)[keep])
+
     reason = [join_flags(*why) for why in zip(cut(_named(then.reason, "before")), cut(_named(now.reason, "after")))]
     open_to = np.array([not why for why in reason]) & (cut(then.years) > 0) & (cut(now.years) > 0)
     phi = cut(_paired_dispersion(now, then, holes))

@@ -98,7 +98,10 @@ def _flatten(
 ) -> Pairs:
     """Slices x comparisons, as rows."""
     slices = np.atleast_1d(keep)
-    cut = lambda values: np.atleast_2d(values[keep])  # noqa: E731
+
+    def cut(values: np.ndarray) -> np.ndarray:
+        return np.atleast_2d(values[keep])
+
     n, years, unknown = cut(found.n), cut(found.years), cut(found.unknown())
     by_month = found.by_month[keep].reshape(len(n), len(axis), -1)
     reason, flag = cut(found.reason), cut(found.flag)

@@ -132,7 +132,10 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
     )
     keep, groups = _rows(turned.axes[:-2], every)
     covered, period = _months_behind(tally, turned.axes[:-2])
-    shown = lambda values: np.where(refused, np.nan, values)[keep]  # noqa: E731
+
+    def shown(values: np.ndarray) -> np.ndarray:
+        return np.where(refused, np.nan, values)[keep]
+
     return result_frame(
         groups,
         {

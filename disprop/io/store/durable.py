@@ -20,7 +20,12 @@ except ImportError:  # Windows: two writers at once are not kept apart
 ASIDE = ".aside-"
 """Start of the name of a file that is not in place yet."""
 
-after_step: Callable[[str], None] = lambda step: None  # noqa: E731
+
+def _nothing(step: str) -> None:
+    """What happens after a step outside the tests."""
+
+
+after_step: Callable[[str], None] = _nothing
 """Called after every fsync and every rename with what was done. Tests end the process here."""
 
 
