@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from disprop.cli import (
+from disprop.command_options import (
+    FILE,
     OK,
-    _population,
-    _reading,
-    _split,
-    _warn,
-    _write,
+    Asked,
     holes_option,
     population_option,
+    reading,
     records_options,
+    residents,
     rows_options,
+    split_axes,
+    warn,
+    with_options,
+    write_rows,
 )
-from disprop.cli import _months as _period
 from disprop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +34,6 @@ FORCES = ("funnel", "outlier_lines", "rank_range", "similar_group_average", "aga
 MONTHS = ("control_chart", "change_points", "rolling", "rate_change", "rate_ratio_change")
 LOOKS = ("screening_list", "months_needed", "shrunken_rates", "shrunken_ratios", "shrunken_shares")
 MEASURED = ("rate_ratio", "search_rate", "find_rate")
-FILE = click.Path(exists=True, dir_okay=False)
 
 measure_option = click.option("--measure", type=click.Choice(MEASURED), help="What is compared; default rate_ratio.")
 of_option = click.option("--of", "of", default="ethnicity_self", show_default=True, help="Axis of the groups compared.")
@@ -39,24 +41,15 @@ reference_option = click.option("--reference", default="White", show_default=Tru
 breaks_option = click.option("--breaks", type=FILE, help="CSV of declared breaks: month, note, force.")
 
 
-def _options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
 @click.command()
 @click.argument("kind", type=click.Choice(FORCES))
 @records_options
-@_options(measure_option, of_option, reference_option)
+@with_options(measure_option, of_option, reference_option)
 @click.option("--by", default="", metavar="AXES", help="Further axes of the rows; force is always one.")
 @click.option("--method", type=click.Choice(["additive", "multiplicative", "naive"]), help="funnel: its spread.")
 @click.option("--more-normal", is_flag=True, help="outlier_lines: the other reading of the rule.")
 @click.option("--groups", type=FILE, help="CSV of most similar groups: force, member, dated.")
-@_options(population_option, holes_option, rows_options)
+@with_options(population_option, holes_option, rows_options)
 def forces(kind: str, by: str, method: str | None, more_normal: bool, groups: str | None, **given: Any) -> int:
     """Forces side by side: is one further from the others than chance and the usual spread explain?
 
@@ -68,7 +61,7 @@ def forces(kind: str, by: str, method: str | None, more_normal: bool, groups: st
       disprop forces funnel data/ --from 2019-04 --to 2020-03
       disprop forces similar_group_average data/ --measure find_rate --groups groups.csv
     """
-    options: dict[str, Any] = {"by": _split(by), "holes": given.pop("holes")}
+    options: dict[str, Any] = {"by": split_axes(by), "holes": given.pop("holes")}
     if (groups is not None) != (kind in ("similar_group_average", "against_similar")):
         raise UsageError("--groups FILE goes with similar_group_average and against_similar, and they need it")
     if groups is not None:
@@ -84,12 +77,12 @@ def forces(kind: str, by: str, method: str | None, more_normal: bool, groups: st
 @click.argument("kind", type=click.Choice(MONTHS))
 @records_options
 @click.option("--measure", help="What is followed; default rate_ratio. rolling: any measure.")
-@_options(of_option, reference_option)
+@with_options(of_option, reference_option)
 @click.option("--by", default="", metavar="AXES", help="Axes of the rows, comma-separated.")
 @click.option("--before", metavar="YYYY-MM:YYYY-MM", help="rate_change, rate_ratio_change: the earlier period.")
 @click.option("--after", metavar="YYYY-MM:YYYY-MM", help="rate_change, rate_ratio_change: the later period.")
 @breaks_option
-@_options(population_option, holes_option, rows_options)
+@with_options(population_option, holes_option, rows_options)
 def months(
     kind: str, by: str, before: str | None, after: str | None, breaks: str | None, measure: str | None, **given: Any
 ) -> int:
@@ -103,7 +96,7 @@ def months(
       disprop months control_chart data/ --by force --breaks breaks.csv
       disprop months rate_ratio_change data/ --by force --before 2018-04:2019-03 --after 2019-04:2020-03
     """
-    options: dict[str, Any] = {"by": _split(by)}
+    options: dict[str, Any] = {"by": split_axes(by)}
     holes = given.pop("holes")
     changes = kind in ("rate_change", "rate_ratio_change")
     if changes != (before is not None and after is not None):
@@ -120,9 +113,9 @@ def months(
 @click.command()
 @click.argument("kind", type=click.Choice(LOOKS))
 @records_options
-@_options(of_option, reference_option)
+@with_options(of_option, reference_option)
 @click.option("--by", default="force", show_default=True, metavar="AXES", help="Axes of the cells, comma-separated.")
-@_options(population_option, holes_option, rows_options)
+@with_options(population_option, holes_option, rows_options)
 def looks(kind: str, by: str, **given: Any) -> int:
     """Many looks at once: lists that say how much of them is chance, and small cells shrunk. Never a ranking.
 
@@ -134,7 +127,7 @@ def looks(kind: str, by: str, **given: Any) -> int:
       disprop looks screening_list data/ --from 2019-04 --to 2020-03
       disprop looks shrunken_shares data/ --by force,object
     """
-    options: dict[str, Any] = {"by": _split(by)}
+    options: dict[str, Any] = {"by": split_axes(by)}
     holes = given.pop("holes")
     if kind != "shrunken_shares":
         options["holes"] = holes
@@ -148,7 +141,7 @@ def looks(kind: str, by: str, **given: Any) -> int:
     "--by", default="ethnicity_self,linked,outcome", show_default=True, metavar="AXES", help="Columns to watch."
 )
 @rows_options
-def sentinels(by: str, form: str, out: str | None, **given: Any) -> int:
+def sentinels(asked: Asked, by: str, form: str, out: str | None) -> int:
     """What is odd about the files that came: missing, partial, repeated months, vanished labels, midnight, clocks.
 
     \b
@@ -160,13 +153,13 @@ def sentinels(by: str, form: str, out: str | None, **given: Any) -> int:
     from disprop.measures.marks import clock_conventions, midnight_shares, record_marks, repeated_shares
     from disprop.measures.sentinels import sentinels as noticed
 
-    counted = _counted(_split(by), **given)
-    with _reading(given["source"], given["forces"], None) as records:
+    counted = _counted(asked, split_axes(by))
+    with reading(replace(asked, quarantine=None)) as records:
         marks = record_marks(records)
     flagged = [table(marks) for table in (midnight_shares, repeated_shares)]
     flagged = [rows[rows["flag"].fillna("") != ""] for rows in flagged]
-    _write(pd.concat([noticed(counted), *flagged, clock_conventions(marks)], ignore_index=True), form, out)
-    return _warn(counted.account)
+    write_rows(pd.concat([noticed(counted), *flagged, clock_conventions(marks)], ignore_index=True), form, out)
+    return warn(counted.account)
 
 
 # Shared --------------------------------------------------------------------------------------------------------------
@@ -176,13 +169,13 @@ def _said(
     kind: str,
     options: dict[str, Any],
     *,
+    asked: Asked,
     of: str,
     reference: str,
     population: str | None,
     form: str,
     out: str | None,
     measure: str | None = None,
-    **given: Any,
 ) -> int:
     """Tally what the kind needs, compute it, and write its rows."""
     import disprop
@@ -193,8 +186,8 @@ def _said(
     takes_measure = kind in (*FORCES[:5], *MONTHS[:3])
     axes = [*by, *({of} if kind != "rate_change" and what == "rate_ratio" else ())]
     axes += named(what).axes if kind in ("rolling", "shrunken_shares") or finds else ()
-    counted = _counted(list(dict.fromkeys(axis for axis in axes if axis not in ("force", "month"))), **given)
-    inputs = [counted] if finds else [counted, _population(population, axes)]
+    counted = _counted(asked, list(dict.fromkeys(axis for axis in axes if axis not in ("force", "month"))))
+    inputs = [counted] if finds else [counted, residents(population, axes)]
     if what == "rate_ratio" and kind not in ("rate_change", "shrunken_rates"):
         options |= {"of": of, "reference": reference}
     if kind == "rolling":
@@ -202,8 +195,8 @@ def _said(
     else:
         compute: Callable[..., pd.DataFrame] = getattr(disprop, kind)
         frame = compute(*inputs, **options, **({"measure": what} if takes_measure else {}))
-    _write(frame, form, out)
-    return _warn(counted.account) or OK
+    write_rows(frame, form, out)
+    return warn(counted.account) or OK
 
 
 def _for_rolling(options: dict[str, Any], measure: Any) -> dict[str, Any]:
@@ -213,11 +206,11 @@ def _for_rolling(options: dict[str, Any], measure: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in left_out}
 
 
-def _counted(by: list[str], **given: Any) -> Tally:
+def _counted(asked: Asked, by: list[str]) -> Tally:
     from disprop.plan import tally
 
-    with _reading(given["source"], given["forces"], given["quarantine"]) as records:
-        return tally(records, by=by, force=given["forces"] or None, period=_period(given["first"], given["last"]))
+    with reading(asked) as records:
+        return tally(records, by=by, force=asked.forces or None, period=asked.period)
 
 
 def _groups(path: str) -> Any:

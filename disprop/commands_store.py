@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from disprop.command_options import OK, REFUSED, WARNINGS, key_option, mapping_option
 from disprop.errors import UsageError
 
-OK, REFUSED = 0, 3
 _STORE = click.argument("path", type=click.Path(file_okay=False))
 _KIND = click.option("--kind", help="Kind of record; needed where the store has several.")
 _DATASET = click.option("--dataset", help="One dataset only; needed where two fill the same months.")
@@ -27,24 +27,34 @@ def store() -> None:
 @_STORE
 @click.argument("source", nargs=-1, required=True)
 @click.option("--force", metavar="ID", help="Force of files that name none.")
-def add(path: str, source: tuple[str, ...], force: str | None) -> int:
-    """Add records: police.uk files, archives, or Parquet. What is there already is replaced, never added twice.
+@mapping_option
+@key_option
+def add(path: str, source: tuple[str, ...], force: str | None, mapping: str | None, key_file: str | None) -> int:
+    """Add records: police.uk files, archives, Parquet, or a force's own extracts by a mapping.
+
+    What is there already is replaced, never added twice.
 
     \b
-    Example:
+    Examples:
       disprop store add searches.store data/ --force kent
+      disprop store add kent.store extract.csv --mapping searches.toml --key-file secret.key
     """
     from disprop.io.store.exchange import sources
     from disprop.io.store.writer import add as add_to
 
-    done = add_to(path, *sources(source, force=force))
+    if mapping is not None:
+        from disprop.io.mapped import read_mapped
+
+        done = add_to(path, read_mapped(*source, mapping=mapping, key=key_file, force=force))
+    else:
+        done = add_to(path, *sources(source, force=force))
     click.echo(
         f"{done.added:,} parts added, {done.replaced:,} replaced, {done.unchanged:,} there already; "
         f"{done.records:,} records written"
     )
     for reason, n in done.account.quarantined.items():
         click.echo(f"warning: {n:,} rows could not be read: {reason}", err=True)
-    return 4 if done.account.quarantined else OK
+    return WARNINGS if done.account.quarantined else OK
 
 
 @store.command("list")

@@ -22,7 +22,7 @@ PACKAGE = Path(disprop.__file__).parent
 LAYERS = (
     ("errors", "kernels"),
     ("months", "codelists"),
-    ("provenance",),
+    ("provenance", "keys"),
     ("records", "areas"),
     ("tallies", "intervals", "partial"),
     ("coverage", "cluster", "population", "resampling", "screening"),
@@ -33,13 +33,15 @@ LAYERS = (
     ("disclosure",),
     ("report",),
     ("job", "nightly"),
+    ("command_options",),
     ("cli",),
     ("__init__",),
-    ("validation", "commands_forces", "commands_store", "__main__"),
+    ("validation", "commands_forces", "commands_mapping", "commands_store", "__main__"),
 )
 SIDE_DOORS = {"io", "synthetic"}  # they import up to the tally; only the edge imports them
 LAST_SEEN_BY_SIDE_DOORS = "tallies"
-EDGE = {"job", "nightly", "cli", "commands_forces", "commands_store", "validation", "__init__"}
+EDGE = {"job", "nightly", "command_options", "cli", "commands_forces", "commands_mapping", "commands_store"}
+EDGE |= {"validation", "__init__"}
 LAZILY = {"plan"}  # may open a side door, inside a function only
 SEES_NO_OTHER_ROOM = {"kernels"}
 OPENS_NO_FILE = {"measures", "report"}
