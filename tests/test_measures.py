@@ -12,7 +12,7 @@ from disprop.intervals import proportion_interval, rate_interval, rate_ratio_int
 from disprop.measures import MEASURES, measure
 from disprop.measures.exposed import PERCEIVED
 from disprop.measures.pairs import COMBINED, MIXED_FORCES
-from disprop.measures.ratios import month_dispersion
+from disprop.measures.ratios import CAUTIOUS, judged_dispersion, month_dispersion, widest_limits
 from disprop.measures.verdicts import VERDICTS, verdict
 from disprop.results import COLUMNS
 from disprop.tallies import Axis, Tally
@@ -228,6 +228,42 @@ def test_the_limits_are_the_widest_available_and_say_which():
     black = row(frame, ethnicity_self="Black")
     assert (black.low, black.high) == pytest.approx((wide.low, wide.high))
     assert black.method == f"score, month dispersion {phi:.2f}"
+
+
+def test_west_midlands_prints_the_limits_of_the_method_book():
+    counts = {"events": 3684, "exposure": 236_047, "reference_events": 9629, "reference_exposure": 1_793_173}
+    low, high, _ = widest_limits(
+        **{name: np.array([value]) for name, value in counts.items()}, dispersion=np.array([4.378])
+    )
+    assert (low.round(2), high.round(2)) == (2.68, 3.15)
+
+
+def test_the_dispersion_that_a_verdict_reckons_with_is_students():
+    months, used = np.full((2, 14), 30), np.arange(14) < 12
+    found = judged_dispersion(np.array([2.0, 1.0]), months, months, used)
+    t, z = 2.200985160, 1.959963985  # tables: 97.5% on 11 degrees of freedom, and of the normal
+    assert found == pytest.approx([2 * (t / z) ** 2, 1.0])
+    assert judged_dispersion(np.array([2.0]), months[:1, :6], months[:1, :6], used[:6]) == pytest.approx(
+        2 * (2.570581836 / z) ** 2
+    )
+
+
+def test_a_verdict_allows_for_a_dispersion_that_is_an_estimate():
+    """Limits as printed that just clear the band: the verdict is the more careful one, and says so."""
+    base = [kent(1000, month=month, ethnicity_self=SELF[0]) for month in MONTHS]
+    seen = set()
+    for extra in range(34, 50, 2):
+        black = [kent(extra + 25 * (i % 2), month=m, ethnicity_self=SELF[5]) for i, m in enumerate(MONTHS)]
+        tally = counted([record for some in (*base, *black) for record in some], period=PERIOD)
+        found = row(dp.rate_ratio(tally, POPULATION), ethnicity_self="Black")
+        if found.low > 1.25 and found.verdict != "higher":
+            assert found.verdict == "higher, size uncertain"
+            assert CAUTIOUS in found.flag
+            seen.add("careful")
+        elif found.low > 1.25:
+            assert CAUTIOUS not in found.flag
+            seen.add("sure")
+    assert seen == {"careful", "sure"}
 
 
 def test_small_counts_use_mid_p_without_six_months():

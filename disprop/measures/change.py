@@ -10,11 +10,11 @@ import numpy as np
 
 from disprop.codelists import force_code
 from disprop.errors import UsageError
-from disprop.intervals import rate_ratio_interval
+from disprop.intervals import Interval, rate_ratio_interval
 from disprop.measures import measure as named_measure
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up
-from disprop.measures.ratios import month_dispersion
+from disprop.measures.ratios import CAUTIOUS, judged_dispersion, month_dispersion
 from disprop.measures.verdicts import verdict
 from disprop.months import month_label, month_number
 from disprop.results import join_flags, result_frame, text_where
@@ -150,7 +150,8 @@ def rate_ratio_change(
     vintage is a break, so both periods stand on one.
 
     change = RR2 / RR1, SE^2 of its log the sum of 1 / counts, each period's times its month dispersion. The verdict
-    reads the change as any ratio; "too few to say" where a count in either period is below 10.
+    reads the change as any ratio, dispersion allowed for as an estimate; "too few to say" where a count in either
+    period is below 10.
 
     of, reference, by: as in `rate_ratio`, but not "everyone". Returns result rows, unit "ratio of ratios".
     Raises UsageError as `rate_change` does, and what `rate_ratio` raises.
@@ -356,24 +357,17 @@ def _compared(
     confidence: float,
 ) -> pd.DataFrame:
     given = np.array([not why for why in reason])
-    phi, base_phi = (month_dispersion(one.a_month, one.c_month, one.month_used) for one in (pairs, base))
-    change = ratio_change_interval(
-        events=pairs.a,
-        exposure=np.where(given, pairs.n1, np.nan),
-        reference_events=pairs.c,
-        reference_exposure=pairs.n0,
-        base_events=base.a,
-        base_exposure=base.n1,
-        base_reference_events=base.c,
-        base_reference_exposure=base.n0,
-        dispersion=phi,
-        base_dispersion=base_phi,
-        confidence=confidence,
+    months = [(one.a_month, one.c_month, one.month_used) for one in (pairs, base)]
+    phi, base_phi = (month_dispersion(*one) for one in months)
+    judged, base_judged = (
+        judged_dispersion(one, *counts, confidence=confidence) for one, counts in zip((phi, base_phi), months)
     )
+    change = _change(pairs, base, given, phi, base_phi, confidence)
+    wider = _change(pairs, base, given, judged, base_judged, confidence)
     fewest = np.minimum(np.minimum(pairs.a, pairs.c), np.minimum(base.a, base.c))
-    words = verdict(
-        low=change.low, high=change.high, count=fewest, reference_count=fewest, expected=fewest, computable=given
-    )
+    counts: dict[str, Any] = {"count": fewest, "reference_count": fewest, "expected": fewest, "computable": given}
+    words, printed = (verdict(low=one.low, high=one.high, **counts) for one in (wider, change))
+    cautious = [f"{CAUTIOUS} ({low:.2f} to {high:.2f})" for low, high in zip(wider.low, wider.high)]
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = base.a / base.n1 / (base.c / base.n0) * pairs.expected
     method = [f"log limits, month dispersion {one:.2f} and {other:.2f}" for one, other in zip(phi, base_phi)]
@@ -388,8 +382,29 @@ def _compared(
             "unit": "ratio of ratios",
             "reference": f"{pairs.reference}; {reference}",
             "verdict": words,
-            "flag": [join_flags(f"not computable: {why}" if why else "", flag) for why, flag in zip(reason, flags)],
+            "flag": [
+                join_flags(f"not computable: {why}" if why else "", flag, remark)
+                for why, flag, remark in zip(reason, flags, np.where(words == printed, "", cautious))
+            ],
         },
+    )
+
+
+def _change(
+    pairs: Pairs, base: Pairs | _Base, given: np.ndarray, phi: np.ndarray, base_phi: np.ndarray, confidence: float
+) -> Interval:
+    return ratio_change_interval(
+        events=pairs.a,
+        exposure=np.where(given, pairs.n1, np.nan),
+        reference_events=pairs.c,
+        reference_exposure=pairs.n0,
+        base_events=base.a,
+        base_exposure=base.n1,
+        base_reference_events=base.c,
+        base_reference_exposure=base.n0,
+        dispersion=phi,
+        base_dispersion=base_phi,
+        confidence=confidence,
     )
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 from disprop.errors import UsageError
 from disprop.intervals import proportion_interval, rate_difference_interval, rate_ratio_interval
 from disprop.measures.exposed import Holes, default_by
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up
 from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, TOO_FEW, point_against_band, verdict
-from disprop.results import text_where
+from disprop.results import join_flags, text_where
 from disprop.tallies import AREA, Tally
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MONTHS_FOR_DISPERSION = 6
 SMALL = 50
 """Below this count on either side the Poisson limits are mid-P."""
+CAUTIOUS = "the verdict is by wider limits, because the spread between months is an estimate from few months"
 
 
 def rate_ratio(
@@ -47,7 +49,8 @@ def rate_ratio(
     p = a / all, limits from Wilson's on p.
 
     Verdicts: see `disprop.measures.verdicts.verdict`; worked out again with all unknown records given to the reference
-    (bound_low) and all to the group (bound_high): `holds`, or `depends on the unknowns`.
+    (bound_low) and all to the group (bound_high): `holds`, or `depends on the unknowns`. A verdict allows for phi being
+    an estimate from k months (`judged_dispersion`); where limits as printed would say more, the flag says so.
 
     of: the axis compared. reference: a group of it, "everyone else", "everyone", or "ethnic minorities combined" (the
     inspectorate's replica: everyone but White, as one group, against White). by: further axes of the rows; default
@@ -86,11 +89,11 @@ def ratio_frame(
     computable = pairs.reason == ""
     low, high, method = _limits(pairs, phi, confidence)
     estimate = _ratio(pairs)
-    words = _verdict(pairs, low, high, computable)
-    shaky = [_verdict(at, *_limits(at, phi, confidence)[:2], computable) != words for at in bounds]
+    words, remarks = _judged(pairs, phi, low, high, confidence)
+    shaky = [_judged(at, phi, *_limits(at, phi, confidence)[:2], confidence)[0] != words for at in bounds]
     bound_low, bound_high = (np.where(computable, _ratio(at), np.nan) for at in bounds)
     return pair_frame(
-        pairs,
+        replace(pairs, flag=np.array([join_flags(*both) for both in zip(pairs.flag, remarks)], dtype=object)),
         {
             "measure": measure,
             "estimate": np.where(computable, estimate, np.nan),
@@ -186,6 +189,38 @@ def month_dispersion(group: np.ndarray, reference: np.ndarray, used: np.ndarray)
         k = (n > 0).sum(axis=-1)
         phi = np.nan_to_num(terms).sum(axis=-1) / (k - 1)
     return np.where(k >= MONTHS_FOR_DISPERSION, np.maximum(phi, 1.0), 1.0)
+
+
+def judged_dispersion(
+    dispersion: np.ndarray, group: np.ndarray, reference: np.ndarray, used: np.ndarray, *, confidence: float = 0.95
+) -> np.ndarray:
+    """The dispersion that a verdict reckons with: wider than the one printed, because k months only estimate it.
+
+    Limits of ln(ratio) are z sqrt(phi) standard errors away; a phi estimated from k months asks for t on k - 1 degrees
+    of freedom in z's place: phi (t / z)^2. Where there is no dispersion (phi = 1) it stays 1: chance alone needs no
+    estimate. With phi as printed, "higher" is wrong in up to 4% of draws on the band's edge
+    (docs/decisions/0015-verdicts-under-dispersion.md).
+
+    Arguments as `month_dispersion`, and its result. Source: Student (1908) Biometrika 6:1.
+
+    >>> months = np.full((1, 12), 10)
+    >>> judged_dispersion(np.array([4.4]), months, months, np.ones(12, bool)).round(2)
+    array([5.55])
+    """
+    k = ((group + reference)[..., used] > 0).sum(axis=-1)
+    level = 0.5 + confidence / 2
+    return np.where(dispersion > 1, dispersion * (stdtrit(np.maximum(k - 1, 1), level) / ndtri(level)) ** 2, 1.0)
+
+
+def _judged(
+    pairs: Pairs, phi: np.ndarray, low: np.ndarray, high: np.ndarray, confidence: float
+) -> tuple[np.ndarray, list[str]]:
+    """Verdicts by the limits that allow for an estimated dispersion, and a remark where those printed say more."""
+    judged = judged_dispersion(phi, pairs.a_month, pairs.c_month, pairs.month_used, confidence=confidence)
+    lower, upper, _ = _limits(pairs, judged, confidence)
+    words, printed = (_verdict(pairs, *limits, pairs.reason == "") for limits in ((lower, upper), (low, high)))
+    remarks = [f"{CAUTIOUS} ({one:.2f} to {other:.2f})" for one, other in zip(lower, upper)]
+    return words, np.where(words == printed, "", remarks).tolist()
 
 
 def _ratio(pairs: Pairs) -> np.ndarray:

@@ -311,9 +311,9 @@ def twin_against_everyone(n1, other, a, o):
     from disprop.measures.pairs import Pairs
     from disprop.measures.strata import Strata
 
-    none, text = np.zeros(1), np.array([""], dtype=object)
+    none, text, month = np.zeros(1), np.array([""], dtype=object), np.zeros(1, dtype=bool)
     pairs = Pairs(
-        {"g": ["Black"]}, "everyone", none, none, none, none, none, none, none, none, text, text, none, none, ""
+        {"g": ["Black"]}, "everyone", none, none, none, none, none, none, month, none, text, text, none, none, ""
     )
     zero = np.zeros((1, 2))
     strata = Strata(pairs, ("x", "y"), a[None], n1[None], (a + o)[None], (n1 + other)[None], zero, none, none, none)
