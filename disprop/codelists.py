@@ -1,7 +1,9 @@
 """Codelists and crosswalks: the only home of category labels.
 
-A *codelist* is a versioned, ordered list of codes. Each code is of one of two kinds: a `group` (something that was
-recorded) or `unknown` (not stated, blank, unmapped). A *crosswalk* maps every code of one codelist to one code of
+A *codelist* is a versioned, ordered list of codes. Each code is a `group` (something that was recorded) or `unknown`
+(not stated, blank, unmapped). Lists of which a record may have several items hold two more kinds: `apart` (recorded,
+but not what the list counts: tactical communication is not force), and `record`: the codes `any` and `none`, which
+count records, not items. A *crosswalk* maps every code of one codelist to one code of
 another. *Labels* are the spellings that sources use; which spellings are understood depends on the declared scheme,
 because the same short code means different things in different schemes (O1 is Arab under `pace2023`, Chinese under
 `16+1`).
@@ -33,6 +35,7 @@ FOLDER = Path(__file__).parent / "_data" / "codelists"
 NOT_STATED = "not stated"
 BLANK = "blank"
 UNMAPPED = "unmapped"
+ANY, NONE = "any", "none"
 
 SCHEMES = ("police.uk", "home-office", "pace2023", "16+1", "hmpps", "pnc")
 ANY_SCHEME = "any"
@@ -42,8 +45,8 @@ ANY_SCHEME = "any"
 class Codelist:
     """An ordered, versioned list of codes.
 
-    `codes[i]` is what tallies and result rows carry, `labels[i]` the full wording, `kinds[i]` is `group` or
-    `unknown`. Two codelists are the same when name, version and codes are.
+    `codes[i]` is what tallies and result rows carry, `labels[i]` the full wording, `kinds[i]` is `group`, `unknown`,
+    `apart` or `record`. Two codelists are the same when name, version and codes are.
     """
 
     name: str
@@ -65,12 +68,20 @@ class Codelist:
     @property
     def groups(self) -> tuple[str, ...]:
         """The codes that name something recorded, in order."""
-        return tuple(c for c, kind in zip(self.codes, self.kinds) if kind == "group")
+        return self._of_kind("group")
 
     @property
     def unknowns(self) -> tuple[str, ...]:
         """The codes that name something not known: not stated, blank, unmapped."""
-        return tuple(c for c, kind in zip(self.codes, self.kinds) if kind == "unknown")
+        return self._of_kind("unknown")
+
+    @property
+    def is_multi(self) -> bool:
+        """Whether a record may have several items of the list."""
+        return "record" in self.kinds
+
+    def _of_kind(self, wanted: str) -> tuple[str, ...]:
+        return tuple(c for c, kind in zip(self.codes, self.kinds) if kind == wanted)
 
     def label(self, code: str) -> str:
         return self.labels[self.index(code)]
@@ -205,7 +216,24 @@ def _unknown_code(of: Codelist, wanted: str) -> str:
 
 def _finer(name: str) -> list[tuple[str, str]]:
     """Codelists whose labels a coarser list understands too."""
-    return [("ethnicity_19", "ethnicity_5")] if name == "ethnicity_5" else []
+    return [pair for pair in (("ethnicity_19", "ethnicity_5"), ("tactic", "tactic_class")) if pair[1] == name]
+
+
+def item_codes(name: str, scheme: str, labels_of_record: Iterable[str]) -> list[int]:
+    """Positions in a list of items for the labels of one record: each item once, then `any` or `none`.
+
+    A label that the scheme does not know is `unmapped`, and something all the same: such a record counts under `any`.
+
+    >>> this = codelist("tactic")
+    >>> [this.codes[i] for i in item_codes("tactic", "home-office", ["Shield", "Baton used", "Shield"])]
+    ['Baton used', 'Shield', 'any']
+    >>> [this.codes[i] for i in item_codes("tactic", "home-office", ["Tactical communication"])]
+    ['Tactical communication', 'none']
+    """
+    this = codelist(name)
+    items = sorted(set(code_lookup(name, scheme, labels_of_record).tolist()))
+    some = any(this.kinds[i] == "group" or this.codes[i] == UNMAPPED for i in items)
+    return [*items, this.index(ANY if some else NONE)]
 
 
 def code_lookup(name: str, scheme: str, vocabulary: Iterable[str | None]) -> np.ndarray:

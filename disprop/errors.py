@@ -29,6 +29,10 @@ class CodelistMismatch(DispropError):
     """An axis carries a codelist (or a version of it) that cannot be combined with the other side's."""
 
 
+class MultiChoiceError(DispropError):
+    """Summing over items of which a record may have several would count records more than once."""
+
+
 class UnitMismatch(DispropError):
     """Two tallies count different things (searches, residents, ...)."""
 

@@ -28,7 +28,7 @@ from disprop.kernels.scan import (
 from disprop.months import month_label
 from disprop.provenance import Account
 from disprop.records import VEHICLE_ONLY, AxisSpec, Mapped
-from disprop.tallies import AREA, Scope, Tally, coded_axis, month_axis
+from disprop.tallies import Scope, Tally, coded_axis, month_axis
 
 VEHICLE_RULE = "vehicle-only search: no person was searched"
 PERIOD_RULE = "outside the period"
@@ -96,8 +96,9 @@ class FusedPlan:
 def plan_fused(
     source: Any, wanted: Sequence[Sequence[AxisSpec]], scope: Scope, *, vehicle_only: bool
 ) -> FusedPlan | None:
-    """The plan of a scan over mapped parts; None when batches must be read: too many labels, or areas to find."""
-    if any(spec.codelist == AREA for specs in wanted for spec in specs):
+    """The plan of a scan over mapped parts; None when batches must be read: too many labels, or an axis that no label
+    alone gives (areas, items, hours)."""
+    if not all(spec.by_label for specs in wanted for spec in specs):
         return None
     mapped = source.mapped()
     kept = np.ones(len(mapped.records), dtype=bool)

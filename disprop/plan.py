@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop.cluster import run, tasks_for
-from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code
-from disprop.errors import InputRefused, UsageError
+from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code, item_codes
+from disprop.errors import InputRefused, MultiChoiceError, UsageError
 from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, plan_fused
 from disprop.kernels.counts import count_cells
+from disprop.months import london_seconds
 from disprop.partial import Cells, Partial, Wanted, merged, pack, unpack
 from disprop.provenance import Account, merge_counts
-from disprop.records import VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source
-from disprop.tallies import AREA, Axis, Scope, Tally, area_axis, coded_axis, month_axis, period
+from disprop.records import HOUR, VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source, split_items
+from disprop.tallies import Axis, Scope, Tally, coded_axis, month_axis, open_axis, period
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,8 @@ def tally(
 
     source: paths (folders, globs, CSV, zip, JSON), a record store, a reader's source, a pandas or Arrow table of
         canonical columns.
-    by: axis names, see `disprop.records.AXES`.
+    by: axis names, see `disprop.records.KINDS`. At most one of them may be an axis of items (`tactic`), and one an
+        open list (`area`, `command_unit`, `officer`).
     force: keep these forces only (code, name or alias). period: first and last month, "YYYY-MM", both included.
     client: a `distributed.Client`, to count files that every worker of its cluster can read; the tally is the same.
 
@@ -86,7 +88,7 @@ def scan(
     """
     records = as_source(source)
     request = _request(force, period, vehicle_only)
-    specs = [tuple(axis_spec(name) for name in _rest(by)) for by in wanted]
+    specs = [_axes(by, records.kind) for by in wanted]
     client = client or getattr(records, "client", None)
     if client is not None:
         return _scan_on_cluster(client, records, specs, request)
@@ -150,7 +152,7 @@ def _pieces(
     records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
 ) -> Iterable[pa.RecordBatch | Partial]:
     """What a source gives: record batches, or counts where it can count by itself."""
-    if hasattr(records, "count") and all(spec.codelist != AREA for axes in specs for spec in axes):
+    if hasattr(records, "count") and all(spec.by_label for axes in specs for spec in axes):
         scope = request.scope
         period = None if scope.first is None or scope.last is None else (scope.first, scope.last)
         rules = (FORCE_RULE, PERIOD_RULE, VEHICLE_RULE)
@@ -174,7 +176,7 @@ def explain(
     'ethnicity_self force month search_type'
     """
     records, request = as_source(source), _request(force, period, vehicle_only)
-    specs = [tuple(axis_spec(name) for name in _rest(by)) for by in wanted]
+    specs = [_axes(by, records.kind) for by in wanted]
     if hasattr(records, "mapped"):
         plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
         if plan is not None:
@@ -228,8 +230,25 @@ def _request(force: str | Sequence[str] | None, months: tuple[str, str] | None, 
     return _Request(Scope(first, last, forces), vehicle_only)
 
 
-def _rest(by: Sequence[str]) -> list[str]:
-    return [name for name in dict.fromkeys(by) if name not in _ALWAYS]
+def _axes(by: Sequence[str], kind: str) -> tuple[AxisSpec, ...]:
+    """The axes of one tally beside force and month; refuses two of a sort that a tally can have one of."""
+    specs = tuple(axis_spec(name, kind) for name in dict.fromkeys(by) if name not in _ALWAYS)
+    several, opened = ([spec.name for spec in specs if sort(spec)] for sort in (_is_multi, _is_open))
+    if len(several) > 1:
+        raise MultiChoiceError(
+            f"{several[0]} cannot be tied to {several[1]}: a record has several of both; tally by one of them at a time"
+        )
+    if len(opened) > 1:
+        raise UsageError(f"a tally can be by one of {', '.join(opened)}; name one")
+    return specs
+
+
+def _is_multi(spec: AxisSpec) -> bool:
+    return spec.multi
+
+
+def _is_open(spec: AxisSpec) -> bool:
+    return spec.is_open
 
 
 def _apply_rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> tuple[pa.RecordBatch, dict[str, int]]:
@@ -273,8 +292,8 @@ def _labels(batch: pa.RecordBatch, column: str) -> tuple[list[str | None], np.nd
 class _Cube:
     """Counts of one tally while its source is being read: an array over the coded axes for each force, month and area.
 
-    What areas there are is known when all is read, so that an area is part of the key, as force and month are; without
-    the axis `area` every key ends in "".
+    What areas (or other codes of an open list) there are is known when all is read, so that an area is part of the key,
+    as force and month are; without an open axis every key ends in "".
     """
 
     specs: tuple[AxisSpec, ...]
@@ -282,12 +301,12 @@ class _Cube:
     unmapped: dict[str, int] = field(default_factory=dict)
 
     @property
-    def by_area(self) -> bool:
-        return any(spec.codelist == AREA for spec in self.specs)
+    def open(self) -> AxisSpec | None:
+        return next((spec for spec in self.specs if spec.is_open), None)
 
     @property
     def coded(self) -> tuple[AxisSpec, ...]:
-        return tuple(spec for spec in self.specs if spec.codelist != AREA)
+        return tuple(spec for spec in self.specs if not spec.is_open)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -298,7 +317,7 @@ class _Cube:
             return
         forces, at = _labels(batch, "force")
         months, month_at = np.unique(batch["month"].to_numpy(zero_copy_only=False), return_inverse=True)
-        areas, area_at = _area_codes(batch) if self.by_area else ([""], np.zeros(batch.num_rows, dtype=np.int32))
+        areas, area_at = _open_codes(batch, self.open) if self.open else ([""], np.zeros(batch.num_rows, np.int32))
         size = int(np.prod(self.shape, dtype=np.int64))
         columns, tables = (
             [at, month_at.astype(np.int32), area_at],
@@ -308,16 +327,30 @@ class _Cube:
                 _strided(np.arange(len(areas)), size),
             ],
         )
+        rows = None
         for spec, stride in zip(self.coded, _strides(self.shape)):
-            vocabulary, indices = _labels(batch, spec.column)
+            vocabulary, indices = _hours(batch) if spec.codelist == HOUR else _labels(batch, spec.column)
+            if spec.multi:
+                rows, codes = _each_item(spec, scheme, vocabulary, indices)
+                self._note_unmapped_items(spec, scheme, vocabulary, indices)
+                columns.append(codes)
+                tables.append(_strided(np.arange(len(codelist(spec.codelist))), stride))
+                continue
             codes = code_lookup(spec.codelist, scheme, [None, *vocabulary])
             columns.append(indices)
             tables.append(codes * stride)
             self._note_unmapped(spec, vocabulary, codes, indices)
+        if rows is not None:
+            columns = [c if spec is not None and spec.multi else c[rows] for c, spec in zip(columns, self._owners)]
         out = np.zeros(len(forces) * len(months) * len(areas) * size, dtype=np.int64)
         count_cells(columns, tables, out)
         keys = [force_code(str(force)) for force in forces], months.tolist(), areas
         self._merge(keys, out.reshape(len(forces), len(months), len(areas), -1))
+
+    @property
+    def _owners(self) -> list[AxisSpec | None]:
+        """Whose each column of codes is: none for force, month and area."""
+        return [None, None, None, *self.coded]
 
     def take(self, cells: Cells) -> None:
         """Takes what was counted elsewhere."""
@@ -326,11 +359,23 @@ class _Cube:
         self.unmapped = held.unmapped
 
     def _note_unmapped(self, spec: AxisSpec, vocabulary: list, codes: np.ndarray, indices: np.ndarray) -> None:
-        strange = np.flatnonzero(codes[1:] == codelist(spec.codelist).index(UNMAPPED))
+        this = codelist(spec.codelist)
+        if UNMAPPED not in this.codes:
+            return
+        strange = np.flatnonzero(codes[1:] == this.index(UNMAPPED))
         if strange.size:
             n = np.bincount(indices + 1, minlength=len(vocabulary) + 1)[1:]
             found = {f"{spec.column}: {vocabulary[i]}": int(n[i]) for i in strange if n[i]}
             self.unmapped = merge_counts(self.unmapped, found)
+
+    def _note_unmapped_items(self, spec: AxisSpec, scheme: str, vocabulary: list, indices: np.ndarray) -> None:
+        n = np.bincount(indices + 1, minlength=len(vocabulary) + 1)[1:]
+        strange = codelist(spec.codelist).index(UNMAPPED)
+        for label, records in zip(vocabulary, n.tolist()):
+            items = split_items(label) if records else []
+            for item, code in zip(items, code_lookup(spec.codelist, scheme, items).tolist()):
+                if code == strange:
+                    self.unmapped = merge_counts(self.unmapped, {f"{spec.column}: {item}": records})
 
     def _merge(self, keys: tuple[list[str], list[int], list[str]], counts: np.ndarray) -> None:
         for i, j, k in np.argwhere(counts.any(axis=-1)):
@@ -346,7 +391,7 @@ class _Cube:
             parts = parts[np.isin(parts["force"], request.scope.forces)]
         force = coded_axis("force", "force", {*parts["force"].tolist(), *(key[0] for key in self.cells)})
         months = _within(request.scope, {*parts["month"].tolist(), *(key[1] for key in self.cells)})
-        area = area_axis({key[2] for key in self.cells})
+        area = open_axis(self.open.name if self.open else "", {key[2] for key in self.cells})
         counts = np.zeros((len(force), len(months), max(len(area), 1), *self.shape), dtype=np.int64)
         for (code, month, place), found in self.cells.items():
             counts[force.index(code), months.index(month), area.index(place)] = found
@@ -355,22 +400,58 @@ class _Cube:
         return Tally(axes, self._placed(counts, area), records.unit, records.kind, parts, account, request.scope)
 
     def _axis(self, spec: AxisSpec, area: Axis) -> Axis:
-        return area if spec.codelist == AREA else coded_axis(spec.name, spec.codelist)
+        return area if spec.is_open else coded_axis(spec.name, spec.codelist)
 
     def _placed(self, counts: np.ndarray, area: Axis) -> np.ndarray:
         """The dimension of areas moved to where the axis was asked for, or taken away where it was not."""
-        if not self.by_area:
+        if self.open is None:
             return counts[:, :, 0]
-        at = [spec.codelist for spec in self.specs].index(AREA)
+        at = self.specs.index(self.open)
         return np.ascontiguousarray(np.moveaxis(counts[:, :, : len(area)], 2, 2 + at))
 
 
-def _area_codes(batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
-    """The areas of a batch, `blank` first, and each row's position among them."""
-    vocabulary, indices = _labels(batch, AREA)
+def _open_codes(batch: pa.RecordBatch, spec: AxisSpec) -> tuple[list[str], np.ndarray]:
+    """The codes of an open list in a batch, `blank` first, and each row's position among them."""
+    if spec.column in batch.schema.names and not hasattr(batch[spec.column], "dictionary"):
+        return _key_codes(batch[spec.column].fill_null(0).to_numpy(zero_copy_only=False))
+    vocabulary, indices = _labels(batch, spec.column)
     codes = [(label or "").strip() or BLANK for label in vocabulary]
-    areas = list(dict.fromkeys([BLANK, *codes]))
-    return areas, np.array([0, *map(areas.index, codes)], dtype=np.int32)[indices + 1]
+    found = list(dict.fromkeys([BLANK, *codes]))
+    return found, np.array([0, *map(found.index, codes)], dtype=np.int32)[indices + 1]
+
+
+def _key_codes(keys: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Pseudonyms as codes: 16 hexadecimal digits, `blank` for none."""
+    distinct, at = np.unique(keys, return_inverse=True)
+    return [f"{key:016x}" if key else BLANK for key in distinct.tolist()], at.astype(np.int32)
+
+
+def _hours(batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
+    """Hours of the day by the UK local clock, and each row's among them; -1 where the time is not known."""
+    import pyarrow as pa
+
+    hours = [f"{hour:02d}" for hour in range(24)]
+    if "event_time" not in batch.schema.names:
+        return hours, np.full(batch.num_rows, -1, dtype=np.int32)
+    times = batch["event_time"]
+    seconds = times.cast(pa.timestamp("s", times.type.tz)).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    known = times.is_valid().to_numpy(zero_copy_only=False)
+    return hours, np.where(known, london_seconds(seconds) // 3600 % 24, -1).astype(np.int32)
+
+
+def _each_item(
+    spec: AxisSpec, scheme: str, vocabulary: Sequence[str | None], indices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each row as often as it has items, and once more: the number of its row, and the item or `any` or `none`."""
+    several = [item_codes(spec.codelist, scheme, split_items(label)) for label in [None, *vocabulary]]
+    size = np.array([len(codes) for codes in several], dtype=np.int64)
+    flat = np.array([code for codes in several for code in codes], dtype=np.int32)
+    at = indices + 1
+    rows = np.repeat(np.arange(len(at)), size[at])
+    start = np.cumsum(size) - size
+    ends = np.cumsum(size[at])
+    within = np.arange(len(rows)) - np.repeat(ends - size[at], size[at])
+    return rows, flat[np.repeat(start[at], size[at]) + within]
 
 
 def _within(scope: Scope, months: set[int]) -> list[int]:

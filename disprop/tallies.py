@@ -20,22 +20,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop import provenance
-from disprop.codelists import BLANK, UNMAPPED, Codelist, Crosswalk, codelist, crosswalk, nearest
+from disprop.codelists import ANY, BLANK, NONE, UNMAPPED, Codelist, Crosswalk, codelist, crosswalk, nearest
 from disprop.errors import (
     AxisMismatch,
     CodelistMismatch,
     DispropError,
     InputRefused,
+    MultiChoiceError,
     UnitMismatch,
     UsageError,
 )
 from disprop.months import month_label, month_number
 from disprop.provenance import PART, Account
+from disprop.records import OPEN_LISTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OPEN = ("month", "force", "area")
+OPEN = ("month", "force", *OPEN_LISTS)
 """Axes whose codes are those that occur: two tallies may hold different ones, and their sum holds both."""
 
 AREA = "area"
@@ -57,20 +59,30 @@ class Axis:
 
     @property
     def known(self) -> Codelist:
-        """The codelist behind the axis (not for `month` and `area`, which have none)."""
+        """The codelist behind the axis (not for `month` and the open lists, which have none)."""
         return codelist(self.codelist.split("@")[0])
 
     @property
     def groups(self) -> tuple[str, ...]:
         """Codes that name something recorded."""
-        if self.codelist in ("month", AREA):
+        if self._unlisted:
             return tuple(c for c in self.codes if c not in (BLANK, UNMAPPED))
         return tuple(c for c in self.codes if c in self.known.groups)
 
     @property
     def unknowns(self) -> tuple[str, ...]:
         """Codes that name something not known."""
-        return tuple(c for c in self.codes if c not in self.groups)
+        known = (BLANK, UNMAPPED) if self._unlisted else self.known.unknowns
+        return tuple(c for c in self.codes if c in known)
+
+    @property
+    def is_multi(self) -> bool:
+        """Whether a record may stand under several codes; its codes `any` and `none` count each record once."""
+        return not self._unlisted and self.known.is_multi
+
+    @property
+    def _unlisted(self) -> bool:
+        return self.codelist == "month" or self.codelist in OPEN_LISTS
 
     def index(self, code: str) -> int:
         if code not in self.codes:
@@ -93,9 +105,14 @@ def month_axis(months: Iterable[int]) -> Axis:
     return Axis("month", "month", tuple(month_label(m) for m in sorted(set(months))))
 
 
+def open_axis(name: str, codes: Iterable[str]) -> Axis:
+    """An axis of an open list: those codes, in order, what is not known last."""
+    return Axis(name, name, tuple(sorted(set(codes), key=lambda code: (code in (BLANK, UNMAPPED), code))))
+
+
 def area_axis(areas: Iterable[str]) -> Axis:
     """The axis of local authorities: those codes, in order, what is not known last."""
-    return Axis(AREA, AREA, tuple(sorted(set(areas), key=lambda code: (code in (BLANK, UNMAPPED), code))))
+    return open_axis(AREA, areas)
 
 
 @dataclass(frozen=True)
@@ -134,6 +151,10 @@ def period(first: str, last: str) -> tuple[int, int]:
 class Tally:
     """Counts over named axes.
 
+    On an axis of items (a record may have several tactics) a record counts once under each of its items and once under
+    `any` or `none`; these two alone count records. Summing over items would count records twice and is refused;
+    `records` gives the tally without the axis.
+
     `counts` has one dimension an axis. `missing` (same shape, residents only) marks cells that have no denominator;
     unknown codes are not missing: nobody in a Census is blank, so their 0 is true.
     `vintage` names the population's source and year. `parts` says which submissions the counts come from.
@@ -155,10 +176,10 @@ class Tally:
         shape = tuple(len(axis) for axis in self.axes)
         if self.counts.shape != shape or self.counts.dtype != np.int64:
             raise DispropError(f"counts are {self.counts.dtype} {self.counts.shape}; the axes want int64 {shape}")
-        if self.account.counted != int(self.counts.sum()):
+        if self.account.counted != self.total:
             raise DispropError(
                 f"the account does not balance: {self.account.read:,} rows read, {self.account.counted:,} should be "
-                f"counted, {int(self.counts.sum()):,} are; this is a defect, please report it"
+                f"counted, {self.total:,} are; this is a defect, please report it"
             )
 
     # Looking -------------------------------------------------------------------------------------------------------
@@ -169,7 +190,15 @@ class Tally:
 
     @property
     def total(self) -> int:
-        return int(self.counts.sum())
+        """Records counted, each once."""
+        return int(self._once(self.counts).sum())
+
+    def _once(self, counts: np.ndarray, named: Collection[str] = ()) -> np.ndarray:
+        """Counts in which every record stands once: of axes of items that are not named, `any` and `none` alone."""
+        for at, axis in enumerate(self.axes):
+            if axis.is_multi and axis.name not in named:
+                counts = counts.take([axis.index(ANY), axis.index(NONE)], axis=at)
+        return counts
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; raises AxisMismatch when the tally was not counted by it."""
@@ -186,8 +215,9 @@ class Tally:
         """Total of the cells with these codes: `tally[{"ethnicity_self": "Black"}]`."""
         where: list[Any] = [slice(None)] * len(self.axes)
         for name, code in key.items():
-            where[self._at(name)] = self.axis(name).index(code)
-        return int(self.counts[tuple(where)].sum())
+            at, axis = self._at(name), self.axis(name)
+            where[at] = slice(axis.index(code), axis.index(code) + 1)
+        return int(self._once(self.counts[tuple(where)], key).sum())
 
     def __repr__(self) -> str:
         shape = " x ".join(f"{axis.name} ({len(axis)})" for axis in self.axes)
@@ -259,7 +289,16 @@ class Tally:
     # Reshaping down ------------------------------------------------------------------------------------------------
 
     def project(self, names: Sequence[str]) -> Tally:
-        """Sum over every axis that is not named; the result has the axes in the order named."""
+        """Sum over every axis that is not named; the result has the axes in the order named.
+
+        Raises MultiChoiceError where that would sum over items of which a record may have several.
+        """
+        several = [axis.name for axis in self.axes if axis.is_multi and axis.name not in names]
+        if several:
+            raise MultiChoiceError(
+                f"a record may have several of {several[0]}, so that their sum counts records more than once; keep the "
+                f"axis, or take records({several[0]!r}) first"
+            )
         order = [self._at(name) for name in names]
         rest = tuple(i for i in range(len(self.axes)) if i not in order)
         by = tuple(sorted(order))
@@ -273,9 +312,19 @@ class Tally:
             missing=missing,
         )
 
+    def records(self, name: str) -> Tally:
+        """The tally of records without an axis of items: each record once, whatever items it has."""
+        at, axis = self._at(name), self.axis(name)
+        if not axis.is_multi:
+            raise UsageError(f"a record has one {name} at most; project() sums over it")
+        counts = np.ascontiguousarray(self._once(self.counts).sum(axis=at, dtype=np.int64))
+        return replace(self, axes=(*self.axes[:at], *self.axes[at + 1 :]), counts=counts)
+
     def recode(self, name: str, to: str, *, rename: str | None = None) -> Tally:
         """The same counts with one axis in a coarser codelist, through its crosswalk."""
         at, axis = self._at(name), self.axis(name)
+        if axis.is_multi:
+            raise MultiChoiceError(f"a record may have several of {name}: tally by the coarser axis instead")
         walk: Crosswalk = crosswalk(axis.known.name, to)
         lookup = np.array([walk.lookup[walk.source.index(code)] for code in axis.codes], dtype=np.int64)
         return self._regroup(at, lookup, coded_axis(rename or name, to))
@@ -311,6 +360,7 @@ class Tally:
     def select(self, **codes: str | Sequence[str]) -> Tally:
         """Keep only the cells with these codes; what is left out is counted as excluded by `not selected: <axis>`.
 
+        Selecting items of a multi-choice axis leaves no record out: it keeps `any` and `none` too.
         Selecting forces narrows the scope and the parts to them. Selecting months narrows the period; the parts of
         other months stay, because earlier months are what a partial month is judged by.
         """
@@ -322,15 +372,16 @@ class Tally:
         if name not in OPEN:
             for code in wanted:
                 axis.index(code)
-        keep = [i for i, code in enumerate(axis.codes) if code in wanted]
+        keep = [i for i, code in enumerate(axis.codes) if code in wanted or (axis.is_multi and code in (ANY, NONE))]
         kept = replace(axis, codes=tuple(axis.codes[i] for i in keep))
         counts = self.counts.take(keep, axis=at)
+        left_out = self.total - int(self._once(counts).sum()) if not axis.is_multi else 0
         return replace(
             self,
             axes=(*self.axes[:at], kept, *self.axes[at + 1 :]),
             counts=counts,
             missing=None if self.missing is None else self.missing.take(keep, axis=at),
-            account=self.account.exclude(f"not selected: {name}", self.total - int(counts.sum())),
+            account=self.account.exclude(f"not selected: {name}", left_out),
             **self._narrow(name, wanted),
         )
 
@@ -458,8 +509,8 @@ def _merge_axis(one: Axis, other: Axis) -> Axis:
         )
     if one.name == "force":
         return replace(one, codes=tuple(c for c in one.known.codes if c in one.codes or c in other.codes))
-    if one.name == AREA:
-        return area_axis({*one.codes, *other.codes})
+    if one.name in OPEN_LISTS:
+        return open_axis(one.name, {*one.codes, *other.codes})
     return replace(one, codes=tuple(sorted({*one.codes, *other.codes})))
 
 

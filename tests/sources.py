@@ -28,6 +28,9 @@ COLUMNS = (
     "video_recorded",
 )
 
+LATER = ("tactics", "reasons", "possession_only", "command_unit")
+"""Columns that stand in a batch only where the first row names them."""
+
 
 @dataclass
 class Rows:
@@ -66,7 +69,8 @@ class Rows:
 
 
 def batch_of(rows: list[dict]) -> pa.RecordBatch:
-    columns = {name: pa.array([row.get(name) for row in rows], pa.string()).dictionary_encode() for name in COLUMNS}
+    names = dict.fromkeys([*COLUMNS, *(name for name in LATER if name in rows[0])]) if rows else COLUMNS
+    columns = {name: pa.array([row.get(name) for row in rows], pa.string()).dictionary_encode() for name in names}
     columns["month"] = pa.array([month_number(row["month"]) for row in rows], pa.int32())
     return pa.record_batch(columns)
 

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disprop.codelists import (
+    ANY,
     ANY_SCHEME,
     BLANK,
     FOLDER,
+    NONE,
     NOT_STATED,
     SCHEMES,
     UNMAPPED,
@@ -28,7 +30,7 @@ from disprop.codelists import (
     ons_codes,
 )
 from disprop.errors import CodelistMismatch, UsageError
-from disprop.records import AXES, SEARCH
+from disprop.records import AXES, FORCE_AXES, KINDS, SEARCH, AxisSpec, Kind
 from disprop.tallies import OPEN
 
 HERE = Path(__file__).resolve().parent
@@ -63,15 +65,24 @@ def test_every_codelist_has_a_version_a_title_and_codes() -> None:
 def test_codes_are_unique_and_groups_come_before_unknowns(name: str) -> None:
     this = codelist(name)
     assert len(set(map(normalise, this.codes))) == len(this)
-    assert set(this.kinds) <= {"group", "unknown"}
-    assert this.codes == this.groups + this.unknowns
+    order = ["group", "apart", "unknown", "record"]
+    assert list(this.kinds) == sorted(this.kinds, key=order.index)
     assert "unknown" in this.kinds
 
 
-def test_every_axis_of_a_search_counts_in_a_codelist_that_can_say_blank_and_unmapped() -> None:
-    for spec in AXES:
-        if spec.name not in OPEN:
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_every_axis_of_labels_counts_in_a_codelist_that_can_say_blank_and_unmapped(kind: Kind) -> None:
+    for spec in kind.axes:
+        if spec.by_label and spec.name not in OPEN:
             assert {BLANK, UNMAPPED} <= set(codelist(spec.codelist).unknowns), spec.name
+
+
+@pytest.mark.parametrize("spec", [axis for axis in FORCE_AXES if axis.multi], ids=lambda spec: spec.name)
+def test_every_list_of_items_can_say_unmapped_any_and_none(spec: AxisSpec) -> None:
+    this = codelist(spec.codelist)
+    assert this.is_multi
+    assert UNMAPPED in this.unknowns
+    assert this.codes[-2:] == (ANY, NONE)
 
 
 def test_every_label_of_the_tables_names_a_scheme_and_a_code() -> None:
@@ -188,7 +199,7 @@ def test_a_vehicle_in_the_ethnicity_column_has_no_person(label: str) -> None:
     assert code("search_type", label, "home-office") == "Vehicle search"
 
 
-@pytest.mark.parametrize("spec", [s for s in AXES if s.name not in OPEN], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [s for s in AXES if s.by_label and s.name not in OPEN], ids=lambda spec: spec.name)
 def test_blank_is_blank_and_a_strange_label_is_unmapped(spec) -> None:
     for scheme in SCHEMES:
         assert [code(spec.codelist, label, scheme) for label in (None, "", "  ")] == [BLANK] * 3

@@ -38,10 +38,11 @@ def inner_names() -> set[str]:
 
 
 def columns() -> set[str]:
-    from disprop.records import AXES, SEARCH
+    from disprop.records import KINDS
     from disprop.results import COLUMNS
 
-    return {column.name for column in (*COLUMNS, *SEARCH, *AXES)}
+    of_records = {one.name for kind in KINDS.values() for one in (*kind.columns, *kind.axes)}
+    return {column.name for column in COLUMNS} | of_records
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ("disprop",)) -> Iterator[str]:

@@ -55,15 +55,20 @@ def make_records(truth: Truth | None = None, *, months: Sequence[str] = YEAR, se
 
 def month_records(truth: Truth, ready: Chances, month: int, *, seed: int) -> pa.RecordBatch:
     """The records of one force and month; `ready` is `chances(truth)`."""
+    columns, times = month_choices(truth, ready, month, seed=seed)
+    months = np.full(len(times), month, dtype=np.int32)
+    force = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(times), np.int32)), [truth.force])
+    return record_batch(ready, columns, force=force, month=months, times=times, coordinates=places(truth.force))
+
+
+def month_choices(truth: Truth, ready: Chances, month: int, *, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Choices and instants of one force and month, in time order; `kind` is the position of the true group."""
     rng = stream(seed, truth.force, month)
     kind = month_kinds(rng, truth, month)
-    months = np.full(len(kind), month, dtype=np.int32)
-    columns = describe(rng, ready, kind)
-    times = instants(rng, ready, months)
+    columns = describe(rng, ready, kind) | {"kind": kind}
+    times = instants(rng, ready, np.full(len(kind), month, dtype=np.int32))
     order = np.argsort(times, kind="stable")
-    columns = {name: choices[order] for name, choices in columns.items()}
-    force = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(kind), np.int32)), [truth.force])
-    return record_batch(ready, columns, force=force, month=months, times=times[order], coordinates=places(truth.force))
+    return {name: choices[order] for name, choices in columns.items()}, times[order]
 
 
 def record_batch(
@@ -83,6 +88,7 @@ def record_batch(
         "event_time": pa.array(times).cast(pa.timestamp("s", tz="UTC")),
         "operation_name": pa.nulls(len(month), TYPES["label"]),
         "area": pa.nulls(len(month), TYPES["label"]),
+        "possession_only": pa.nulls(len(month), TYPES["label"]),
         "latitude": pa.array(somewhere[:, 0], from_pandas=True),
         "longitude": pa.array(somewhere[:, 1], from_pandas=True),
     }

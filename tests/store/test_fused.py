@@ -17,7 +17,7 @@ from tests.invent import many
 from tests.sources import Rows
 from tests.store.slots import filed
 
-NAMES = [spec.name for spec in AXES if spec.name not in ("force", "month", "area")]  # areas are read batch by batch
+NAMES = [spec.name for spec in AXES if spec.by_label and spec.name not in ("force", "month")]
 WANTED = [["ethnicity_self"], ["ethnicity_self", "outcome", "linked"], [], ["object", "gender", "age_band", "outcome"]]
 
 

@@ -129,10 +129,10 @@ def test_another_kind_of_record_is_kept_apart_with_its_keys(folder):
                 yield batch.append_column("officer_key", pa.array(keys, mask=keys % 2 == 0))
 
     rows = many(20, force="kent", month="2019-04")
-    add(folder, Reports(rows, kind="force report", unit="force reports"), Rows(rows))
-    with pytest.raises(UsageError, match="kinds force report, search; name one with kind="):
+    add(folder, Reports(rows, kind="force_report", unit="force reports"), Rows(rows))
+    with pytest.raises(UsageError, match="kinds force_report, search; name one with kind="):
         open_store(folder)
-    store = open_store(folder, kind="force report")
+    store = open_store(folder, kind="force_report")
     keys = [row["officer_key"] for row in plain(store)]
     assert keys == [None if i % 2 == 0 else 2**63 + i for i in range(20)]
     tally = dp.tally(store, by=["gender"], vehicle_only=True)

@@ -167,9 +167,9 @@ class _Words(dict[str, Vocabulary]):
 
 def _every_column(source: Source) -> set[str] | None:
     """All the columns that a source has, and the month that says which slot a row is of."""
-    from disprop.records import SEARCH
+    from disprop.records import KINDS
 
-    return {PART_MONTH, *(spec.name for spec in SEARCH)} if source.kind == "search" else None
+    return {PART_MONTH, *(spec.name for spec in KINDS[source.kind].columns)} if source.kind in KINDS else None
 
 
 def _agree(known: dict[str, str], kinds: Mapping[str, str]) -> None:
