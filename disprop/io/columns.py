@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 REQUIRED = ("search_type", "event_time")
 LABELS = tuple(spec.name for spec in SEARCH if spec.dtype == "label" and spec.name != "force")
-FLAGS = ("operation", "linked", "more_thorough", "video_recorded")
+FLAGS = ("operation", "linked", "more_thorough", "video_recorded", "possession_only")
 FLAG_WORDS = {"", "true", "false", "yes", "no", "y", "n", "1", "0", "1.0", "0.0"}
 PLACE = ("latitude", "longitude")
 PUBLISHED = tuple(sorted((spec for spec in SEARCH if spec.police_uk), key=lambda spec: spec.police_uk != "Type"))

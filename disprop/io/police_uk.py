@@ -259,7 +259,7 @@ def _wanted(columns: set[str] | None) -> frozenset[str]:
     """Columns to code: all those that police.uk publishes, or those asked for by canonical name."""
     names = [spec.name for spec in SEARCH] + [PART_MONTH]
     if columns is None:
-        return frozenset(name for name in names if name not in ("video_recorded", "area", PART_MONTH))
+        return frozenset(spec.name for spec in SEARCH if spec.police_uk or spec.name in ("force", "month"))
     for column in columns:
         if column not in names:
             raise UsageError(f"no column {column!r}{nearest(column, names)}")
