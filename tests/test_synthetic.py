@@ -271,6 +271,15 @@ def test_a_spoilt_find_rate_is_caught(people):
     assert abs(off(*share_of(white, holds, among), implied(spoilt)["White"]["linked_positive_low"])) > Z
 
 
+def test_possession_is_said_of_searches_for_drugs_alone(truth):
+    rows = make_records(months=FOUR_YEARS, seed=20).select(["object", "possession_only"]).to_pylist()
+    assert all(row["possession_only"] is None for row in rows if row["object"] != "Controlled drugs")
+    said = Counter(row["possession_only"] for row in rows if row["object"] == "Controlled drugs")
+    known = said["yes"] + said["no"]
+    assert abs(off(said["yes"], known, truth["possession_only"])) < Z
+    assert abs(off(said[None], known + said[None], truth["blank"]["possession_only"])) < Z
+
+
 def test_share_on_video_is_recovered(truth):
     table = make_records(months=FOUR_YEARS, seed=20).select(["ethnicity_self", "search_type", "video_recorded"])
     seen: dict[str, Counter] = {group: Counter() for group in (*GROUPS, "not stated", "")}

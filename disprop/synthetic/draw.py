@@ -18,7 +18,7 @@ import numpy as np
 
 from disprop.errors import UsageError
 from disprop.months import london_seconds
-from disprop.synthetic.truth import NO_ACTION, NOT_STATED_LABEL, Truth
+from disprop.synthetic.truth import DRUGS, NO_ACTION, NOT_STATED_LABEL, Truth
 
 ENTRIES = 1 << 16
 N_PLACES = 600
@@ -32,6 +32,7 @@ GIVEN_KIND = (
 TYPES = ("Person search", "Person and Vehicle search", "Vehicle search")
 FLAG = ("False", "True")
 VIDEO = ("no", "yes")
+POSSESSION = VIDEO
 
 
 def stream(*key: int | str) -> np.random.Generator:
@@ -90,6 +91,7 @@ def chances(truth: Truth) -> Chances:
     }
     shares = _given_kind(truth, labels) | _given_reason(truth, labels) | _given_found(truth, outcomes)
     shares |= {"hour": [list(truth.hour)], "minute": [_MINUTE]}
+    shares["possession_only"] = [[0.0, 0.0, 1.0], _flag(truth.possession_only, truth.blank["possession_only"])]
     tables = {column: choice_table(column, rows) for column, rows in shares.items()}
     return Chances(labels, tables, np.array([False, *(True for _ in truth.outcomes_found), False]))
 
@@ -108,6 +110,13 @@ def describe(rng: np.random.Generator, chances: Chances, kind: np.ndarray) -> di
     columns["linked"] = choose(rng, chances.tables["linked"], found * 2 + chances.positive[outcome])
     columns["more_thorough"] = choose(rng, chances.tables["more_thorough"], wide * n_ages + columns["age_band"])
     return columns
+
+
+def possession(rng: np.random.Generator, chances: Chances, objects: np.ndarray) -> np.ndarray:
+    """Whether each search for controlled drugs was for possession alone; blank where something else, or nothing, is
+    recorded as searched for."""
+    drugs = objects == chances.labels["object"].index(DRUGS)
+    return choose(rng, chances.tables["possession_only"], drugs.astype(np.uint8))
 
 
 def expected_searches(truth: Truth, month: int) -> np.ndarray:

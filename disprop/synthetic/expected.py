@@ -19,7 +19,8 @@ def implied(truth: Truth) -> dict[str, dict[str, float]]:
     positive_outcome, arrest: share of the known outcomes.
     linked_positive: flag true with a positive outcome, among the known; `linked_positive_low` and `_high` its bounds
         over all. linked: flag true, over all records.
-    more_thorough, more_thorough_10_17, on_video: share of the known values.
+    more_thorough, more_thorough_10_17, on_video, possession_only: share of the known values, the last among searches
+        for controlled drugs.
 
     >>> from disprop.synthetic import default_truth
     >>> {group: round(row["recorded_rate_ratio"], 2) for group, row in implied(default_truth()).items()}
@@ -71,4 +72,5 @@ def _flags(truth: Truth, group: str) -> dict[str, float]:
         "more_thorough": truth.more_thorough[group] * factor,
         "more_thorough_10_17": truth.more_thorough[group] * factors["10-17"],
         "on_video": truth.on_video[group],
+        "possession_only": truth.possession_only,
     }

@@ -15,7 +15,17 @@ from pyarrow import csv
 
 from disprop.months import month_label, month_number
 from disprop.records import SEARCH
-from disprop.synthetic.draw import Chances, chances, describe, instants, month_kinds, places, stream
+from disprop.synthetic.draw import (
+    POSSESSION,
+    Chances,
+    chances,
+    describe,
+    instants,
+    month_kinds,
+    places,
+    possession,
+    stream,
+)
 from disprop.synthetic.expected import implied
 from disprop.synthetic.truth import Truth, default_truth
 
@@ -37,7 +47,7 @@ def make_records(truth: Truth | None = None, *, months: Sequence[str] = YEAR, se
     """Invented searches of one force, in the canonical columns, month by month and in time order within each.
 
     A month's records depend on the truth, the seed, the force and that month alone. The schema's metadata say
-    `dataset: synthetic`. `video_recorded`, which no public file has, is filled.
+    `dataset: synthetic`. `video_recorded` and `possession_only`, which no public file has, are filled.
 
     truth: what to draw from (default: `default_truth()`). months: `YYYY-MM`, UK local.
 
@@ -66,6 +76,8 @@ def month_choices(truth: Truth, ready: Chances, month: int, *, seed: int) -> tup
     rng = stream(seed, truth.force, month)
     kind = month_kinds(rng, truth, month)
     columns = describe(rng, ready, kind) | {"kind": kind}
+    apart = stream(seed, truth.force, month, "possession")
+    columns["possession_only"] = possession(apart, ready, columns["object"])
     times = instants(rng, ready, np.full(len(kind), month, dtype=np.int32))
     order = np.argsort(times, kind="stable")
     return {name: choices[order] for name, choices in columns.items()}, times[order]
@@ -88,7 +100,7 @@ def record_batch(
         "event_time": pa.array(times).cast(pa.timestamp("s", tz="UTC")),
         "operation_name": pa.nulls(len(month), TYPES["label"]),
         "area": pa.nulls(len(month), TYPES["label"]),
-        "possession_only": pa.nulls(len(month), TYPES["label"]),
+        "possession_only": _labelled(columns.get("possession_only", np.full(len(month), len(POSSESSION))), POSSESSION),
         "latitude": pa.array(somewhere[:, 0], from_pandas=True),
         "longitude": pa.array(somewhere[:, 1], from_pandas=True),
     }

@@ -13,6 +13,7 @@ import numpy as np
 
 from disprop.errors import UsageError
 
+DRUGS = "Controlled drugs"
 SECTION_60 = "Criminal Justice and Public Order Act 1994 (section 60)"
 _PACE = "Police and Criminal Evidence Act 1984 (section 1)"
 _DRUGS = "Misuse of Drugs Act 1971 (section 23)"
@@ -64,6 +65,8 @@ class Truth:
         positive outcome, and where it has none.
     more_thorough: probability that more than outer clothing was removed, by group, times `more_thorough_age`.
     on_video: probability that the search was recorded on video, by group (known values).
+    possession_only: probability that a search for controlled drugs was for possession alone (known values); whether
+        anything is found does not hang on it.
     operation: probability that the search was part of a policing operation (known values).
     blank: probability that a column is blank, at random, apart from what is said above; `place` is the coordinates.
     """
@@ -94,6 +97,7 @@ class Truth:
     more_thorough: Mapping[str, float]
     more_thorough_age: Mapping[str, float]
     on_video: Mapping[str, float]
+    possession_only: float
     operation: float
     blank: Mapping[str, float]
 
@@ -160,6 +164,7 @@ def default_truth() -> Truth:
         more_thorough={"White": 0.036, "Mixed": 0.042, "Asian": 0.040, "Black": 0.050, "Other": 0.036},
         more_thorough_age={"under 10": 0.0, "10-17": 0.5, "18-24": 1.2, "25-34": 1.15, "over 34": 0.95},
         on_video={"White": 0.962, "Mixed": 0.955, "Asian": 0.958, "Black": 0.948, "Other": 0.960},
+        possession_only=0.85,
         operation=0.03,
         blank=_BLANK,
     )
@@ -236,7 +241,7 @@ _PERCEIVED = {
 }
 
 _REASONS = (
-    Reason("Controlled drugs", _DRUGS, 0.605, 1.11),
+    Reason(DRUGS, _DRUGS, 0.605, 1.11),
     Reason("Offensive weapons", _PACE, 0.150, 0.62),
     Reason("Stolen goods", _PACE, 0.090, 1.25),
     Reason("Article for use in theft", _PACE, 0.070, 0.85),
@@ -279,6 +284,7 @@ _BLANK = {
     "outcome": 0.008,
     "more_thorough": 0.05,
     "video_recorded": 0.03,
+    "possession_only": 0.04,
     "place": 0.16,
 }
 
