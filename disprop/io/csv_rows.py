@@ -45,12 +45,22 @@ class _Parsed:
 
 
 class CsvRows:
-    """Rows of one CSV text. `count` is complete once `blocks` is exhausted."""
+    """Rows of one CSV text. `count` is complete once `blocks` is exhausted.
+
+    `split` finds the fields of the header line and the delimiter.
+    """
 
     spelling = "police_uk"
 
-    def __init__(self, name: str, texts: Iterable[str], notes: Counter[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        texts: Iterable[str],
+        notes: Counter[str],
+        split: Callable[[str], tuple[list[str], str]] = split_header,
+    ) -> None:
         self.notes = notes
+        self._split_header = split
         self._line_ends = 0
         self._apart = 0  # lines that are no row of their own: header, blank lines, further lines of a row
         self._texts = self._whole_lines(_line_ends_plain(texts, notes))
@@ -66,8 +76,8 @@ class CsvRows:
         text = next((text for text in self._texts if self._skip_blank(text)), "")
         line, _, rest = text[self._blank(text) :].partition("\n")
         if len(line) > LINE_LIMIT or "\0" in line:
-            refuse(NOT_CSV, name, "its first line is no header; give a police.uk stop and search CSV")
-        fields, self.delimiter = split_header(line)
+            refuse(NOT_CSV, name, "its first line is no header; give a CSV whose first line names its columns")
+        fields, self.delimiter = self._split_header(line)
         while fields and not fields[-1].strip():
             fields.pop()
         self.header = fields

@@ -210,6 +210,24 @@ OTHER_FILE = _rule(
     "another file in a folder, glob or archive, not named as stop and search and without its columns",
     "left aside",
 )
+UNMAPPED_COLUMN = _rule(
+    "note", "column not in the mapping, left out", "an extract has a column that its mapping does not name", "left out"
+)
+DUPLICATE_NAME = _rule(
+    "note",
+    "column name given twice",
+    "an extract with two columns of one name",
+    'the second is called "name [2]"; the mapping says which is meant',
+)
+TIME_LEFT_BLANK = _rule(
+    "note",
+    "time not understood, left blank",
+    "a time beside the one that dates the record, such as a clip's end",
+    "left blank; the row is kept",
+)
+BEFORE_START = _rule(
+    "note", "ends before it begins", "a clip whose end is before its start", "kept as it came, and named"
+)
 
 # Rows left out
 
@@ -220,6 +238,12 @@ TRUNCATED = _rule(
     "quarantined",
     "truncated last line",
     "the last line has no end, and too few fields or half a flag",
+    "quarantined",
+)
+TIME_UNREADABLE = _rule(
+    "quarantined",
+    "time of day not understood",
+    "a date in one column, and 2515 or `soon` as its time in another",
     "quarantined",
 )
 TOO_LONG = _rule(
@@ -295,6 +319,26 @@ TWO_MONTHS = _rule(
 )
 NO_FORCE = _rule("refused", "no force", "neither path, rows nor `force=` name the force", "refused")
 STRANGE_FORCE = _rule("refused", "force in the name not known", "2019-04-west-midland-stop-and-search.csv", "refused")
+NO_SUCH_COLUMN = _rule("refused", "mapped column missing", "a mapping names a column that the extract lacks", "refused")
+NO_SCHEME = _rule(
+    "refused",
+    "coded ethnicity without a code scheme",
+    "W1, O1, IC3 in an extract whose mapping declares no `scheme`",
+    "refused: O1, W4 and W5 mean different groups in different schemes",
+)
+NO_TIME_ZONE = _rule(
+    "refused",
+    "times without an offset or a time zone",
+    "03:40 in an extract whose mapping declares no `time_zone`",
+    "refused: UTC and the UK clock differ for half of the year",
+)
+FREE_TEXT = _rule(
+    "refused",
+    "a coded column that holds free text",
+    "more than 500 labels that no codelist knows in one column of an extract",
+    "refused: names and stories must not travel as labels",
+)
+BAD_EXTRACT = _rule("refused", "not an extract", "a workbook, a picture, an undecodable or header-less file", "refused")
 NOTHING_TO_READ = _rule("refused", "nothing to read", "no stop and search file among the paths", "refused")
 NO_ROW_READABLE = _rule(
     "refused", "not one row could be read", "ten rows or more, every one quarantined", "refused with the first reason"
