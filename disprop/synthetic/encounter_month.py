@@ -36,9 +36,9 @@ TOGETHER = 0.05
 """Share of searches made at the same encounter as the search before."""
 BETWEEN = 240
 """Seconds from one search of an encounter to the next."""
-FORCE_AT_SEARCH = 0.20
+FORCE_AT_SEARCH = 0.18
 """Share of encounters with a person searched in which force was used."""
-FORCE_ELSEWHERE = 0.24
+FORCE_ELSEWHERE = 0.22
 """Encounters with force and without a search, for each encounter with one."""
 ARRESTS_ELSEWHERE = 0.30
 """Arrests without a search or force, for each encounter with a search."""
@@ -193,7 +193,9 @@ def _force_table(
         for name in ("encounter_at", "kind", "person", *OF_A_PERSON)
     }
     both["of_search"] = np.arange(len(both["kind"])) < forced.sum()
-    both["arrested"] = np.append(searches["outcome"][forced] == arrest, np.zeros(len(both["kind"]) - forced.sum(), bool))
+    both["arrested"] = np.append(
+        searches["outcome"][forced] == arrest, np.zeros(len(both["kind"]) - forced.sum(), bool)
+    )
     at = both["encounter_at"]
     too = (met.second[at] >= 0) & (rng.random(len(at)) < SECOND_REPORT)
     table = {name: np.concatenate([values, values[too]]) for name, values in both.items()}
@@ -201,9 +203,11 @@ def _force_table(
     table["officer"], table["other_officer"] = (
         np.concatenate([one, other[too]]) for one, other in (officers, officers[::-1])
     )
-    return table | _force_answers(rng, ready, table) | {
-        "true_time": met.start[table["encounter_at"]] + 60 * rng.integers(0, 4, len(table["kind"]))
-    }
+    return (
+        table
+        | _force_answers(rng, ready, table)
+        | {"true_time": met.start[table["encounter_at"]] + 60 * rng.integers(0, 4, len(table["kind"]))}
+    )
 
 
 def _force_answers(rng: np.random.Generator, ready: Chances, table: Columns) -> Columns:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from disprop.errors import UsageError
-from disprop.months import month_label, month_number
+from disprop.months import month_number
 from disprop.records import KINDS
 from disprop.synthetic import force_forms as forms
 from disprop.synthetic.draw import Chances, chances, places
@@ -47,13 +47,13 @@ TEXTS: Mapping[str, Callable[[int], str]] = {
 class EncounterTruth:
     """What is true of invented encounters, as Arrow tables; rows are named by their position in the record tables.
 
-    records: one row a search and force report: kind, row, encounter, true_time, footage (what is true of its footage:
-        footage, expired, not uploaded, not worn, no footage), n_clips and seconds of the clips there are, and from_start
+    records: one row a search and force report: kind, row, encounter, true_time, footage (what is true of it: footage,
+        expired, not uploaded, not worn, no footage), n_clips and seconds of the clips there are, and from_start
         (whether one was running at the true time).
     clips: one row a clip of `footage`, in its order: row, encounter, true_start, true_end, reference_is (right, missing,
         wrong), on_record (whether it shows a search or force report).
-    links: one row a record and a clip that shows it: kind, row, clip, by (the best evidence there is: exact reference,
-        officer and time, another officer).
+    links: one row a record and a clip that shows it: kind, row, clip, by (the best evidence there is: exact
+        reference, officer and time, another officer).
     persons: one row a person searched: person (as text), searches (in these months), known (met again and again).
     clocks: by how many seconds the clock of each system is fast.
     noise: the noise, as plain values.
@@ -95,9 +95,9 @@ def make_encounters(
     """Searches, force reports, footage and arrests of one invented force, who attended and who was met, and the truth.
 
     The searches are those of `make_records` with the same truth, months and seed, except that known people are always
-    described alike, and that times are as the form states them. `month` is the month of the recorded time: the late form
-    of a search just before midnight may lie in the month after. A month's encounters depend on the truth, the seed, the
-    force, the settings and that month alone.
+    described alike, and that times are as the form states them. `month` is the month of the recorded time: the late
+    form of a search just before midnight may lie in the month after. A month's encounters depend on the truth, the
+    seed, the force, the settings and that month alone.
 
     truth: what to draw from (default: `default_truth()`). months: `YYYY-MM`, UK local.
     noise: how encounters are recorded, see `Noise`; `CLEAN` and `MILD` are two of it.
@@ -110,24 +110,49 @@ def make_encounters(
 
     >>> made = make_encounters(months=["2023-06"])
     >>> made.searches.num_rows, made.force_reports.num_rows, made.footage.num_rows
-    (1619, 917, 5096)
+    (1825, 887, 5277)
     >>> made.raw["searches"].select(["officer", "person", "reference"]).slice(0, 1).to_pylist()
-    [{'officer': 'PC0391', 'person': 'P09700000', 'reference': 'URN08900000'}]
+    [{'officer': 'PC0099', 'person': 'P00000498', 'reference': 'URN08900000'}]
     """
+    drawing = prepared(truth, seed=seed, noise=noise, repeat_share=repeat_share, as_of=as_of)
+    if not months:
+        raise UsageError("no month to make; give at least one")
+    return as_tables(drawing, drawing.columns([month_number(month) for month in months]))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """All that encounters are drawn from."""
+
+    truth: Truth
+    ready: Chances
+    known: KnownPeople
+    seed: int
+    noise: Noise
+    as_of: int | None
+
+    def columns(self, months: Sequence[int]) -> dict[str, Columns]:
+        """The columns of each kind of record, month after month."""
+        each = [
+            make_month(
+                self.truth, self.ready, self.known, month, seed=self.seed, noise=self.noise, as_of=self.as_of
+            ).tables
+            for month in months
+        ]
+        return {
+            kind: {name: np.concatenate([tables[kind][name] for tables in each]) for name in each[0][kind]}
+            for kind in TABLES
+        }
+
+
+def prepared(truth: Truth | None, *, seed: int, noise: Noise | None, repeat_share: float, as_of: str | None) -> Drawing:
+    """Arguments as `make_encounters`, and its errors."""
     truth, noise = truth or default_truth(), noise or Noise()
     if noise.retention_days is not None and as_of is None:
         raise UsageError(f"retention_days is {noise.retention_days}, counted back from a day: give as_of='YYYY-MM-DD'")
     ready = chances(truth)
     known = known_people(truth, ready, repeat_share=repeat_share, seed=seed)
-    day = None if as_of is None else _seconds(as_of)
-    each = [
-        make_month(truth, ready, known, month_number(month), seed=seed, noise=noise, as_of=day).tables
-        for month in months
-    ]
-    if not each:
-        raise UsageError("no month to make; give at least one")
-    together = {kind: _appended([tables[kind] for tables in each]) for kind in TABLES}
-    return as_tables(truth, ready, known, together, noise)
+    return Drawing(truth, ready, known, seed, noise, None if as_of is None else _seconds(as_of))
 
 
 def _seconds(day: str) -> int:
@@ -137,21 +162,15 @@ def _seconds(day: str) -> int:
         raise UsageError(f"{day!r} is not a day; write it as YYYY-MM-DD") from None
 
 
-def _appended(tables: Sequence[Columns]) -> Columns:
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-
-
-def as_tables(
-    truth: Truth, ready: Chances, known: KnownPeople, columns: Mapping[str, Columns], noise: Noise
-) -> Encounters:
+def as_tables(drawing: Drawing, columns: Mapping[str, Columns]) -> Encounters:
     """Arrow tables of the columns drawn: canonical, raw, and what is true of them."""
     every = columns["footage"]
     columns = dict(columns) | {"footage": {name: values[every["listed"]] for name, values in every.items()}}
-    made = {name: Drawn(truth, ready, kind, columns[kind]) for kind, name in TABLES.items()}
+    made = {name: Drawn(drawing.truth, drawing.ready, kind, columns[kind]) for kind, name in TABLES.items()}
     return Encounters(
         **{name: drawn.table(hashed=True) for name, drawn in made.items()},
         raw={name: drawn.table(hashed=False) for name, drawn in made.items()},
-        truth=_truth(columns, known, noise),
+        truth=_truth(columns, drawing.noise),
     )
 
 
@@ -270,7 +289,7 @@ def _mixed(sort: str, numbers: np.ndarray) -> np.ndarray:
 # Truth ---------------------------------------------------------------------------------------------------------------
 
 
-def _truth(columns: Mapping[str, Columns], known: KnownPeople, noise: Noise) -> EncounterTruth:
+def _truth(columns: Mapping[str, Columns], noise: Noise) -> EncounterTruth:
     clips = columns["footage"]
     links = {kind: _links(columns[kind], clips) for kind in ("search", "force_report")}
     shown = np.concatenate([columns[kind]["number"] for kind in links])
@@ -287,7 +306,7 @@ def _truth(columns: Mapping[str, Columns], known: KnownPeople, noise: Noise) -> 
             }
         ),
         links=pa.concat_tables([_links_truth(kind, columns[kind], clips, links[kind]) for kind in links]),
-        persons=_persons_truth(columns["search"], known),
+        persons=_persons_truth(columns["search"]),
         clocks={system: round(noise.clock.get(system, 0)) for system in SYSTEMS},
         noise=described(noise),
     )
@@ -341,7 +360,7 @@ def _links_truth(kind: str, records: Columns, clips: Columns, links: tuple[np.nd
     )
 
 
-def _persons_truth(searches: Columns, known: KnownPeople) -> pa.Table:
+def _persons_truth(searches: Columns) -> pa.Table:
     person, n = np.unique(searches["person"][searches["person"] >= 0], return_counts=True)
     words = [TEXTS["person"](number) for number in person.tolist()]
     return pa.table({"person": pa.array(words, pa.string()), "searches": n, "known": person < ANYONE})

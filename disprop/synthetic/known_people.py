@@ -58,7 +58,7 @@ def known_people(truth: Truth, ready: Chances, *, repeat_share: float, seed: int
     if not 0 <= repeat_share <= CAUGHT:
         raise UsageError(f"repeat_share is {repeat_share}: between 0 and {CAUGHT:.2f} can be made")
     share = repeat_share / CAUGHT
-    a_year = sum(expected_searches(truth, month) for month in range(12))[:-1]
+    a_year = np.sum([expected_searches(truth, month) for month in range(12)], axis=0)[:-1]
     size = np.ceil(a_year * share / SEARCHES_A_YEAR).astype(np.int64)
     start = np.concatenate([[0], size.cumsum()])
     kind = np.repeat(np.arange(len(size), dtype=np.uint8), size)

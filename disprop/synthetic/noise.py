@@ -33,7 +33,7 @@ class Noise:
     not_worn: share of encounters that nobody wore a camera at.
     not_recorded: share that nobody recorded though a camera was worn.
     tick_wrong: share of tick-boxes for video that say the opposite of what is so.
-    other_footage: clips of nothing on record, a search or force report made elsewhere.
+    other_footage: recordings of nothing that is on record, for each encounter with a search.
     retention_days: clips older than that on the day of the extract are deleted; None: all are kept.
     expired_rows: share of deleted clips that the extract still lists, with their day of deletion.
 
@@ -57,7 +57,7 @@ class Noise:
     not_worn: float = 0.02
     not_recorded: float = 0.02
     tick_wrong: float = 0.03
-    other_footage: float = 1.0
+    other_footage: float = 0.6
     retention_days: int | None = None
     expired_rows: float = 0.5
 
