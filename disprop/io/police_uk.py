@@ -26,7 +26,7 @@ from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import FORCE_NOT_USED, TWO_MONTHS, refuse
 from disprop.months import month_label
 from disprop.provenance import Account, part_row, parts
-from disprop.records import PART_MONTH, SEARCH
+from disprop.records import KINDS, PART_MONTH, SEARCH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,7 +257,7 @@ def _listed(counts: Counter[str]) -> str:
 
 def _wanted(columns: set[str] | None) -> frozenset[str]:
     """Columns to code: all those that police.uk publishes, or those asked for by canonical name."""
-    names = [spec.name for spec in SEARCH] + [PART_MONTH]
+    names = [*(spec.name for spec in KINDS[KIND].columns), PART_MONTH]
     if columns is None:
         return frozenset(spec.name for spec in SEARCH if spec.police_uk or spec.name in ("force", "month"))
     for column in columns:
