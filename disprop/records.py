@@ -226,6 +226,7 @@ FORCE_AXES = (
     AxisSpec("health", "health", "health", "Health condition, as perceived.", True),
     AxisSpec("tactic", "tactics", "tactic", "Tactic used.", multi=True),
     AxisSpec("tactic_class", "tactics", "tactic_class", "Class of the tactics used.", multi=True),
+    AxisSpec("tactic_use", "tactics", "tactic_use", "By hand, or a weapon drawn or used.", multi=True),
     AxisSpec("reason", "reasons", "force_reason", "Reason for using force.", multi=True),
     AxisSpec("impact_factor", "impact_factors", "impact_factor", "What bore on the decision.", multi=True),
     AxisSpec("force_outcome", "outcomes", "force_outcome", "What followed.", multi=True),

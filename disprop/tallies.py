@@ -77,8 +77,11 @@ class Axis:
 
     @property
     def is_multi(self) -> bool:
-        """Whether a record may stand under several codes; its codes `any` and `none` count each record once."""
-        return not self._unlisted and self.known.is_multi
+        """Whether a record may stand under several codes; its codes `any` and `none` count each record once.
+
+        Published tables count uses of tactics, not records: their axis has neither code, and its sum is uses.
+        """
+        return ANY in self.codes and not self._unlisted
 
     @property
     def _unlisted(self) -> bool:
@@ -327,7 +330,7 @@ class Tally:
             raise MultiChoiceError(f"a record may have several of {name}: tally by the coarser axis instead")
         walk: Crosswalk = crosswalk(axis.known.name, to)
         lookup = np.array([walk.lookup[walk.source.index(code)] for code in axis.codes], dtype=np.int64)
-        return self._regroup(at, lookup, coded_axis(rename or name, to))
+        return self._regroup(at, lookup, coded_axis(rename or name, to, codelist(to).items))
 
     def _regroup(self, at: int, lookup: np.ndarray, axis: Axis) -> Tally:
         axes = (*self.axes[:at], axis, *self.axes[at + 1 :])
