@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from disprop.job import make_report
     from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
     from disprop.measures.decomposed import area_decomposition
+    from disprop.measures.drugs import drug_find_rate, possession_only_share
     from disprop.measures.forces import funnel, outlier_lines, rank_range
     from disprop.measures.looks import months_needed, screening_list, shrunken_rates, shrunken_ratios, shrunken_shares
     from disprop.measures.marks import clock_conventions, midnight_shares, record_marks, repeated_shares
@@ -72,6 +73,7 @@ _HOMES = {
     "clock_conventions": "measures.marks",
     "control_chart": "measures.series",
     "declared_breaks": "measures.change",
+    "drug_find_rate": "measures.drugs",
     "excess_searches": "measures.ratios",
     "find_rate": "measures.shares",
     "find_rate_difference": "measures.outcome_test",
@@ -90,6 +92,7 @@ _HOMES = {
     "open_store": "io.store.reader",
     "outlier_lines": "measures.forces",
     "positive_outcome_share": "measures.shares",
+    "possession_only_share": "measures.drugs",
     "rank_range": "measures.forces",
     "rate_change": "measures.change",
     "rate_ratio": "measures.ratios",

@@ -167,6 +167,7 @@ def measure(
     \b
     Measures: search_rate, rate_ratio, excess_searches, find_rate, linked_find_where_known,
       positive_outcome_share, arrest_share, more_thorough_search_share, share_on_video,
+      possession_only_share, drug_find_rate,
       find_rate_difference, find_rate_ratio, tipping_share, rate_ratio_allocated,
       rate_ratio_imputed, agreement_matrix, agreement_share, hmicfrs,
       age_standardised_rate, age_standardised_ratio, area_decomposition

@@ -113,4 +113,14 @@ def with_places(rows: list[dict], seed: int = 1) -> list[dict]:
     return [{**row, "area": rng.choice([*AREAS[row["force"]] * 6, *every, "unmapped", None])} for row in rows]
 
 
+def with_possession(rows: list[dict], seed: int = 1, says: tuple = ("yes", "yes", "no", "yes", None)) -> list[dict]:
+    """The rows, each search for drugs with what it says of possession alone; nothing on the others."""
+    rng = random.Random(seed)
+    said = [rng.choice(says) for _ in rows]
+    return [
+        {**row, "possession_only": word if row["object"] == "Controlled drugs" else None}
+        for row, word in zip(rows, said)
+    ]
+
+
 assert set(PEOPLE) <= set(forces()) | set(codelist("force").codes)

@@ -9,10 +9,10 @@ import pytest
 import disprop as dp
 from disprop.measures import MEASURES
 from disprop.tallies import fold
-from tests.invent import EVERYWHERE, many, with_places
+from tests.invent import EVERYWHERE, many, with_places, with_possession
 from tests.sources import Rows, by_part
 
-ROWS = with_places(many(1500))
+ROWS = with_possession(with_places(many(1500)))
 PIECES = by_part(ROWS)
 
 
@@ -63,6 +63,7 @@ def test_every_exported_measure_is_under_the_law():
         "measures.rates",
         "measures.ratios",
         "measures.shares",
+        "measures.drugs",
         "measures.unknowns",
         "measures.outcome_test",
         "measures.replicas",

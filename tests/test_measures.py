@@ -17,7 +17,18 @@ from disprop.measures.verdicts import VERDICTS, verdict
 from disprop.results import COLUMNS
 from disprop.tallies import Axis, Tally
 from tests import naive
-from tests.invent import CHOICES, EVERYWHERE, PEOPLE, POPULATION, SELF, many, residents, rows, with_places
+from tests.invent import (
+    CHOICES,
+    EVERYWHERE,
+    PEOPLE,
+    POPULATION,
+    SELF,
+    many,
+    residents,
+    rows,
+    with_places,
+    with_possession,
+)
 from tests.sources import Rows
 
 MONTHS = CHOICES["month"]
@@ -60,7 +71,7 @@ def test_search_rate_equals_the_plain_definition():
 
 
 def test_every_result_has_every_column_in_order():
-    some = with_places(kent(500))
+    some = with_possession(with_places(kent(500)))
     for spec in MEASURES.values():
         tally = counted(some, *spec.axes)
         arguments = [tally, EVERYWHERE] if spec.population else [tally]

@@ -44,6 +44,7 @@ class Measure:
 
 
 _OUTCOMES = ("outcome", "linked")
+_DRUGS = ("object", "possession_only")
 _BOTH = ("ethnicity_self", "ethnicity_officer")
 
 MEASURES = {
@@ -81,6 +82,20 @@ MEASURES = {
             "share_on_video",
             "Share recorded on body-worn video, by tick-box.",
             ("video_recorded",),
+        ),
+        Measure(
+            "possession_only_share",
+            "drugs",
+            "possession_only_share",
+            "Share of the searches for drugs, and of all, for possession alone.",
+            _DRUGS,
+        ),
+        Measure(
+            "drug_find_rate",
+            "drugs",
+            "drug_find_rate",
+            "Share of searches for drugs that found them: for possession alone, and for supply.",
+            (*_DRUGS, *_OUTCOMES),
         ),
         Measure(
             "find_rate_difference",

@@ -100,9 +100,14 @@ def _compared(
     finds = finds[finds[of].isin(groups)]
     base = finds[finds[of] == reference].drop(columns=of)
     rest = finds[finds[of] != reference]
-    beside: dict[str, Any] = {"on": names, "how": "left"} if names else {"how": "cross"}
-    joined = rest.merge(base, suffixes=("", "_0"), **beside)
-    return _rows(joined, [*names, of], measure, reference, confidence, note)
+    joined = side_by_side(rest, base, names)
+    return compared_rows(joined, [*names, of], measure, reference, confidence, join_flags(note, INFRA_MARGINALITY))
+
+
+def side_by_side(finds: pd.DataFrame, base: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Find rates, each with the columns of its base (`..._0`) in the same cell of `names`."""
+    beside: dict[str, Any] = {"on": list(names), "how": "left"} if names else {"how": "cross"}
+    return finds.merge(base, suffixes=("", "_0"), **beside)
 
 
 def _without_section_60(tally: Tally) -> tuple[Tally, str]:
@@ -112,9 +117,10 @@ def _without_section_60(tally: Tally) -> tuple[Tally, str]:
     return tally.select(legislation=others), SECTION_60_RULE
 
 
-def _rows(
+def compared_rows(
     joined: pd.DataFrame, names: Sequence[str], measure: str, reference: str, confidence: float, note: str
 ) -> pd.DataFrame:
+    """Result rows of find rates `side_by_side`: their ratio, or else their difference."""
     given = (joined["estimate"].notna() & joined["estimate_0"].notna()).to_numpy()
     counts = {
         "events": joined["numerator"],
@@ -148,7 +154,7 @@ def _rows(
             "n_unknown": (joined["n_unknown"] + joined["n_unknown_0"].fillna(0)).tolist(),
             "covered_months": joined["covered_months"].tolist(),
             "period_months": joined["period_months"].tolist(),
-            "flag": [join_flags(reason, note, INFRA_MARGINALITY) for reason in reasons],
+            "flag": [join_flags(reason, note) for reason in reasons],
         },
     )
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rule = Literal["linked_positive", "linked"]
+RULE_NOTES: dict[str, str] = {
+    "linked_positive": "linked find with a recorded outcome",
+    "linked": "flag alone, whatever the outcome",
+}
+"""What a linked find is under each rule, as every row says."""
 
 REFUSE_BLANK_SHARE = 0.95
 """Refused when this share of the positive-outcome records has no answer: almost nothing is known."""
@@ -36,7 +41,7 @@ MUCH_UNKNOWN = f"more than {BOUNDS_UNKNOWN_SHARE:.0%} of outcomes are not known:
 
 
 @dataclass(frozen=True)
-class _Answers:
+class Answers:
     """Yes, no and unknown counts over `axes`, and how many positive outcomes there are, and lack the answer."""
 
     axes: tuple[Axis, ...]
@@ -89,13 +94,12 @@ def find_rate(
     0     0.203  0.197  0.208      0.199       0.218
     """
     if find == "any_find":
-        answers = _any_find(tally, _axes(tally, by, ("outcome", "linked")))
-        return _share_frame(tally, answers, "any_find", confidence, note="")
+        answers = _any_find(tally, rows_by(tally, by, ("outcome", "linked")))
+        return share_frame(tally, answers, "any_find", confidence, note="")
     if find != "linked_find":
         raise UsageError(f"find={find!r} is not a choice; give 'linked_find' or 'any_find'")
-    answers = _linked(tally, _axes(tally, by, ("outcome", "linked")), rule)
-    note = "linked find with a recorded outcome" if rule == "linked_positive" else "flag alone, whatever the outcome"
-    return _share_frame(tally, answers, "linked_find", confidence, note=note)
+    answers = linked_answers(tally, rows_by(tally, by, ("outcome", "linked")), rule)
+    return share_frame(tally, answers, "linked_find", confidence, note=RULE_NOTES[rule])
 
 
 def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, confidence: float = 0.95) -> pd.DataFrame:
@@ -112,8 +116,8 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
        estimate  numerator  denominator
     0       NaN     4016.0      15425.0
     """
-    names = _axes(tally, by, ("outcome", "linked"))
-    turned = _of_covered_months(tally).recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
+    names = rows_by(tally, by, ("outcome", "linked"))
+    turned = of_covered_months(tally).recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
     yes = _count(turned, _pairs(turned, _linked_positive) == "yes")
     known = _count(turned, _pairs(turned, _linked_alone) != "unknown")
     (blank_positive, positive), (blank_none, none) = (_blank_flags(turned, kind) for kind in ("positive", "no_action"))
@@ -131,7 +135,7 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
         events=np.where(refused, 0, yes), trials=np.where(refused, 0, known), confidence=confidence
     )
     keep, groups = _rows(turned.axes[:-2], every)
-    covered, period = _months_behind(tally, turned.axes[:-2])
+    covered, period = months_behind(tally, turned.axes[:-2])
 
     def shown(values: np.ndarray) -> np.ndarray:
         return np.where(refused, np.nan, values)[keep]
@@ -219,7 +223,7 @@ def share_on_video(tally: Tally, *, by: Sequence[str] | None = None, confidence:
     return _flag_share(tally, "share_on_video", "video_recorded", by, confidence, "by tick-box")
 
 
-def _axes(tally: Tally, by: Sequence[str] | None, used: Sequence[str]) -> list[str]:
+def rows_by(tally: Tally, by: Sequence[str] | None, used: Sequence[str]) -> list[str]:
     return default_by(tally, without=used) if by is None else list(by)
 
 
@@ -241,14 +245,14 @@ def _blank_flags(turned: Tally, outcome_class: str) -> tuple[np.ndarray, np.ndar
     return _count(turned, of_class & without), _count(turned, of_class)
 
 
-def _linked(tally: Tally, names: list[str], rule: Rule) -> _Answers:
+def linked_answers(tally: Tally, names: list[str], rule: Rule) -> Answers:
     if rule not in _LINKED_RULES:
         raise UsageError(f"rule={rule!r} is not a choice; give 'linked_positive' or 'linked'")
-    turned = _of_covered_months(tally).recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
+    turned = of_covered_months(tally).recode("outcome", "outcome_class").project([*names, "outcome", "linked"])
     said = _pairs(turned, _LINKED_RULES[rule])
     yes, no, unknown = (_count(turned, said == state) for state in ("yes", "no", "unknown"))
     blank, asked = _blank_flags(turned, "positive")
-    return _Answers(turned.axes[:-2], yes, no, unknown, asked, blank, *_months_behind(tally, turned.axes[:-2]))
+    return Answers(turned.axes[:-2], yes, no, unknown, asked, blank, *months_behind(tally, turned.axes[:-2]))
 
 
 def _linked_positive(outcome: str, linked: str) -> str:
@@ -264,55 +268,53 @@ def _linked_alone(outcome: str, linked: str) -> str:
 _LINKED_RULES: dict[str, Callable[[str, str], str]] = {"linked_positive": _linked_positive, "linked": _linked_alone}
 
 
-def _any_find(tally: Tally, names: list[str]) -> _Answers:
+def _any_find(tally: Tally, names: list[str]) -> Answers:
     into = coded_axis("any_find", "any_find")
-    both = _of_covered_months(tally).recode("outcome", "any_find", rename="any_find").project([*names, "any_find"])
+    both = of_covered_months(tally).recode("outcome", "any_find", rename="any_find").project([*names, "any_find"])
     yes, no, unknown = (both.counts[..., into.index(code)] for code in ("yes", "no", "unknown"))
-    return _Answers(
-        both.axes[:-1], yes, no, unknown, yes + no + unknown, unknown, *_months_behind(tally, both.axes[:-1])
-    )
+    return Answers(both.axes[:-1], yes, no, unknown, yes + no + unknown, unknown, *months_behind(tally, both.axes[:-1]))
 
 
 def _outcome_share(
     tally: Tally, measure: str, to: str, yes: str, no: str, by: Sequence[str] | None, confidence: float
 ) -> pd.DataFrame:
-    names = _axes(tally, by, ("outcome", "linked"))
-    turned = _of_covered_months(tally).recode("outcome", to).project([*names, "outcome"])
+    names = rows_by(tally, by, ("outcome", "linked"))
+    turned = of_covered_months(tally).recode("outcome", to).project([*names, "outcome"])
     axis = turned.axes[-1]
     n_yes, n_no = turned.counts[..., axis.index(yes)], turned.counts[..., axis.index(no)]
     unknown = turned.counts.sum(axis=-1) - n_yes - n_no
     zero = np.zeros_like(n_yes)
-    answers = _Answers(turned.axes[:-1], n_yes, n_no, unknown, zero, zero, *_months_behind(tally, turned.axes[:-1]))
-    return _share_frame(tally, answers, measure, confidence, note="", always=True)
+    answers = Answers(turned.axes[:-1], n_yes, n_no, unknown, zero, zero, *months_behind(tally, turned.axes[:-1]))
+    return share_frame(tally, answers, measure, confidence, note="", always=True)
 
 
 def _flag_share(
     tally: Tally, measure: str, axis: str, by: Sequence[str] | None, confidence: float, note: str
 ) -> pd.DataFrame:
-    names = _axes(tally, by, (axis,))
-    turned = _of_covered_months(tally).project([*names, axis])
+    names = rows_by(tally, by, (axis,))
+    turned = of_covered_months(tally).project([*names, axis])
     flag = turned.axes[-1]
     yes, no = turned.counts[..., flag.index("yes")], turned.counts[..., flag.index("no")]
     every = turned.counts.sum(axis=-1)
-    answers = _Answers(
-        turned.axes[:-1], yes, no, every - yes - no, every, every - yes - no, *_months_behind(tally, turned.axes[:-1])
+    answers = Answers(
+        turned.axes[:-1], yes, no, every - yes - no, every, every - yes - no, *months_behind(tally, turned.axes[:-1])
     )
-    return _share_frame(tally, answers, measure, confidence, note=note)
+    return share_frame(tally, answers, measure, confidence, note=note)
 
 
-def _months_behind(tally: Tally, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray]:
+def months_behind(tally: Tally, axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray]:
     """Covered force-months, and force-months of the period, behind each cell."""
     shape = [len(axis) for axis in axes]
     covered, period = month_counts(month_coverage(tally), axes)
     return np.broadcast_to(covered, shape), np.broadcast_to(period, shape)
 
 
-def _of_covered_months(tally: Tally) -> Tally:
+def of_covered_months(tally: Tally) -> Tally:
     """The records that the rates count too: none of a month that is missing or suspected partial."""
     return covered_only(tally, month_coverage(tally))
 
 
-def _partly(answers: _Answers, keep: np.ndarray) -> list[str]:
+def _partly(answers: Answers, keep: np.ndarray) -> list[str]:
     """What to say of each cell kept whose period has months that are not covered."""
     return np.where(answers.covered < answers.period, PARTLY, "")[keep].reshape(-1).tolist()
 
@@ -332,7 +334,7 @@ def _state(yes: np.ndarray, unknown: np.ndarray, every: np.ndarray, asked: np.nd
     return np.where(refused, 2, np.where(bounded, 1, 0))
 
 
-def _together(answers: _Answers) -> _Answers:
+def _together(answers: Answers) -> Answers:
     """The same answers for all groups of each cell's slice (its force and month) together."""
     over = tuple(i for i, axis in enumerate(answers.axes) if axis.name not in ("force", "month"))
 
@@ -349,14 +351,14 @@ def _together(answers: _Answers) -> _Answers:
     )
 
 
-def _told(answers: _Answers, keep: np.ndarray) -> list[tuple[int, str]]:
+def _told(answers: Answers, keep: np.ndarray) -> list[tuple[int, str]]:
     """State of each cell kept, and why, in words."""
     states = _state(answers.yes, answers.unknown, answers.all, answers.asked, answers.blank)
     cells = zip(*(np.atleast_1d(v[keep]) for v in (states, answers.unknown, answers.all, answers.blank, answers.asked)))
     return [(int(cell[0]), _why(*cell)) for cell in cells]
 
 
-def _reasons(answers: _Answers, keep: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _reasons(answers: Answers, keep: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """State and reason of each cell kept: its own, or those of all groups together where these are worse."""
     both = list(zip(_told(answers, keep), _told(_together(answers), keep)))
     worse = [own if own[0] >= slice_[0] else (slice_[0], f"{slice_[1]}, all groups together") for own, slice_ in both]
@@ -372,8 +374,8 @@ def _always_given(unknown: np.ndarray, every: np.ndarray) -> tuple[np.ndarray, l
     return np.zeros(len(much), dtype=int), np.where(much, MUCH_UNKNOWN, "").tolist()
 
 
-def _share_frame(
-    tally: Tally, answers: _Answers, measure: str, confidence: float, *, note: str, always: bool = False
+def share_frame(
+    tally: Tally, answers: Answers, measure: str, confidence: float, *, note: str, always: bool = False
 ) -> pd.DataFrame:
     keep, groups = _rows(answers.axes, answers.all)
     yes, known, every = answers.yes[keep], (answers.yes + answers.no)[keep], answers.all[keep]
