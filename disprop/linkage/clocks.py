@@ -1,0 +1,10 @@
+class ClockOffset:
+    pass
+
+
+def corrected():
+    pass
+
+
+def estimate_offsets():
+    pass
