@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from disprop.measures.looks import months_needed, screening_list, shrunken_rates, shrunken_ratios, shrunken_shares
     from disprop.measures.marks import clock_conventions, midnight_shares, record_marks, repeated_shares
     from disprop.measures.outcome_test import find_rate_difference, find_rate_ratio
+    from disprop.measures.persons import people_searched, person_rate, repeat_search_share
     from disprop.measures.rates import search_rate
     from disprop.measures.ratios import excess_searches, rate_ratio
     from disprop.measures.replicas import hmicfrs
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         rate_ratio_imputed,
         tipping_share,
     )
+    from disprop.persons import person_tally
     from disprop.plan import scan, tally
     from disprop.tallies import Tally, fold, load
 
@@ -91,6 +93,9 @@ _HOMES = {
     "more_thorough_search_share": "measures.shares",
     "open_store": "io.store.reader",
     "outlier_lines": "measures.forces",
+    "people_searched": "measures.persons",
+    "person_rate": "measures.persons",
+    "person_tally": "persons",
     "positive_outcome_share": "measures.shares",
     "possession_only_share": "measures.drugs",
     "rank_range": "measures.forces",
@@ -107,6 +112,7 @@ _HOMES = {
     "read_police_uk": "io.police_uk",
     "read_similar_groups": "io.declared",
     "record_marks": "measures.marks",
+    "repeat_search_share": "measures.persons",
     "repeated_shares": "measures.marks",
     "rolling": "measures.change",
     "scan": "plan",

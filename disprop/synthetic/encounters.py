@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from disprop.errors import UsageError
 from disprop.months import month_number
-from disprop.records import KINDS
+from disprop.records import KINDS, kind_of
 from disprop.synthetic import force_forms as forms
 from disprop.synthetic.draw import Chances, chances, places
 from disprop.synthetic.encounter_month import FLAG, UNITS, WHY, make_month
@@ -20,6 +20,7 @@ from disprop.synthetic.footage import MISSING, RIGHT, WRONG, Columns
 from disprop.synthetic.known_people import ANYONE, REPEAT_SHARE, KnownPeople, known_people
 from disprop.synthetic.noise import SYSTEMS, Noise, described
 from disprop.synthetic.records import DATASET, NOTICE, YEAR
+from disprop.synthetic.sources import TableSource
 from disprop.synthetic.truth import Truth, default_truth
 
 TABLES = {"search": "searches", "force_report": "force_reports", "footage": "footage", "custody": "custody"}
@@ -47,11 +48,11 @@ TEXTS: Mapping[str, Callable[[int], str]] = {
 class EncounterTruth:
     """What is true of invented encounters, as Arrow tables; rows are named by their position in the record tables.
 
-    records: one row a search and force report: kind, row, encounter, true_time, footage (what is true of it: footage,
+    records: one row a search and force report: kind, row, encounter, true_time, footage (what is true: footage,
         expired, not uploaded, not worn, no footage), n_clips and seconds of the clips there are, and from_start
         (whether one was running at the true time).
-    clips: one row a clip of `footage`, in its order: row, encounter, true_start, true_end, reference_is (right, missing,
-        wrong), on_record (whether it shows a search or force report).
+    clips: one row a clip of `footage`, in its order: row, encounter, true_start, true_end, reference_is (right,
+        missing, wrong), on_record (whether it shows a search or force report).
     links: one row a record and a clip that shows it: kind, row, clip, by (the best evidence there is: exact
         reference, officer and time, another officer).
     persons: one row a person searched: person (as text), searches (in these months), known (met again and again).
@@ -72,15 +73,23 @@ class Encounters:
     """Tables of canonical columns (`disprop.records.KINDS`), and what is true of them.
 
     Officers, persons, references, clips and cameras are numbers that stand for keyed hashes. `raw` has the same tables,
-    by the same names, with identifiers as the invented force writes them: text.
+    by the same names, with identifiers as the invented force writes them: text. `months` are those that were made.
     """
 
+    months: tuple[str, ...]
     searches: pa.Table
     force_reports: pa.Table
     footage: pa.Table
     custody: pa.Table
     raw: Mapping[str, pa.Table]
     truth: EncounterTruth
+
+    def source(self, kind: str) -> TableSource:
+        """The records of one kind (`search`, `force_report`, `footage`, `custody`) as a source to tally.
+
+        Raises UsageError for another kind.
+        """
+        return TableSource(kind_of(kind).name, getattr(self, TABLES[kind]), self.months)
 
 
 def make_encounters(
@@ -95,9 +104,9 @@ def make_encounters(
     """Searches, force reports, footage and arrests of one invented force, who attended and who was met, and the truth.
 
     The searches are those of `make_records` with the same truth, months and seed, except that known people are always
-    described alike, and that times are as the form states them. `month` is the month of the recorded time: the late
-    form of a search just before midnight may lie in the month after. A month's encounters depend on the truth, the
-    seed, the force, the settings and that month alone.
+    described alike, that the tick-box for video follows the footage, and that times are as the form states them.
+    `month` is the month of the recorded time: the late form of a search just before midnight may lie in the month
+    after. A month's encounters depend on the truth, the seed, the force, the settings and that month alone.
 
     truth: what to draw from (default: `default_truth()`). months: `YYYY-MM`, UK local.
     noise: how encounters are recorded, see `Noise`; `CLEAN` and `MILD` are two of it.
@@ -117,7 +126,7 @@ def make_encounters(
     drawing = prepared(truth, seed=seed, noise=noise, repeat_share=repeat_share, as_of=as_of)
     if not months:
         raise UsageError("no month to make; give at least one")
-    return as_tables(drawing, drawing.columns([month_number(month) for month in months]))
+    return as_tables(drawing, drawing.columns([month_number(month) for month in months]), months)
 
 
 @dataclass(frozen=True)
@@ -162,12 +171,13 @@ def _seconds(day: str) -> int:
         raise UsageError(f"{day!r} is not a day; write it as YYYY-MM-DD") from None
 
 
-def as_tables(drawing: Drawing, columns: Mapping[str, Columns]) -> Encounters:
+def as_tables(drawing: Drawing, columns: Mapping[str, Columns], months: Sequence[str]) -> Encounters:
     """Arrow tables of the columns drawn: canonical, raw, and what is true of them."""
     every = columns["footage"]
     columns = dict(columns) | {"footage": {name: values[every["listed"]] for name, values in every.items()}}
     made = {name: Drawn(drawing.truth, drawing.ready, kind, columns[kind]) for kind, name in TABLES.items()}
     return Encounters(
+        months=tuple(months),
         **{name: drawn.table(hashed=True) for name, drawn in made.items()},
         raw={name: drawn.table(hashed=False) for name, drawn in made.items()},
         truth=_truth(columns, drawing.noise),

@@ -101,7 +101,7 @@ def write_encounters(
     drawing = prepared(truth, seed=seed, noise=noise, repeat_share=repeat_share, as_of=as_of)
     near = sorted({month + step for month in wanted for step in (-1, 0, 1)})
     columns = {kind: _of_months(table, wanted) for kind, table in drawing.columns(near).items()}
-    made = as_tables(drawing, columns)
+    made = as_tables(drawing, columns, months)
     written = []
     for month in wanted:
         for kind, name in TABLES.items():
