@@ -76,6 +76,11 @@ class Codelist:
         return self._of_kind("unknown")
 
     @property
+    def items(self) -> tuple[str, ...]:
+        """The codes without `any` and `none`: what uses of tactics are counted by, where reports are not known."""
+        return tuple(c for c, kind in zip(self.codes, self.kinds) if kind != "record")
+
+    @property
     def is_multi(self) -> bool:
         """Whether a record may have several items of the list."""
         return "record" in self.kinds
@@ -216,7 +221,8 @@ def _unknown_code(of: Codelist, wanted: str) -> str:
 
 def _finer(name: str) -> list[tuple[str, str]]:
     """Codelists whose labels a coarser list understands too."""
-    return [pair for pair in (("ethnicity_19", "ethnicity_5"), ("tactic", "tactic_class")) if pair[1] == name]
+    pairs = (("ethnicity_19", "ethnicity_5"), ("tactic", "tactic_class"), ("tactic", "tactic_use"))
+    return [pair for pair in pairs if pair[1] == name]
 
 
 def item_codes(name: str, scheme: str, labels_of_record: Iterable[str]) -> list[int]:
@@ -273,7 +279,16 @@ def force_code(name: str) -> str:
     >>> force_code("Avon & Somerset")
     'avon-and-somerset'
     """
-    code = labels("force", "police.uk").get(normalise(name)) if name.strip() else None
+    code = known_force(name)
     if code is None:
         raise UsageError(f"no force {name!r}{nearest(name, forces())}")
     return code
+
+
+def known_force(name: str) -> str | None:
+    """The code of a force as `force_code` gives it, or None where the name is no force.
+
+    >>> known_force("West Midlands Police"), known_force("2019-04")
+    ('west-midlands', None)
+    """
+    return labels("force", "police.uk").get(normalise(name)) if name.strip() else None
