@@ -159,7 +159,7 @@ def resident_months(population: Tally, cover: Coverage) -> Tally:
     return replace(
         people,
         axes=(coded_axis("force", "force", cover.forces), month_axis(cover.months), *people.axes[1:]),
-        counts=counts,
+        cells=counts,
         missing=np.ascontiguousarray(np.broadcast_to(missing[:, None], counts.shape)),
         unit="resident-months",
         account=replace(people.account, read=int(counts.sum()), excluded={}, quarantined={}),
@@ -180,7 +180,7 @@ def covered_only(tally: Tally, cover: Coverage) -> Tally:
     counts[np.ix_(to_f, to_m)] = turned.counts[np.ix_(from_f, from_m)]
     counts *= cover.covered[(slice(None), slice(None), *(None for _ in rest))]
     account = turned.account.exclude(HOLE_RULE, turned.total - int(counts.sum()))
-    return replace(turned, axes=axes, counts=counts, account=account)
+    return replace(turned, axes=axes, cells=counts, account=account)
 
 
 def _common(one: Axis, other: Axis) -> tuple[list[int], list[int]]:

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from disprop import cells as counting
 from disprop import provenance
-from disprop.codelists import ANY, BLANK, NONE, UNMAPPED, Codelist, Crosswalk, codelist, crosswalk, nearest
+from disprop.axes import AREA, OPEN, Axis, area_axis, coded_axis, merged_axis, month_axis, open_axis
+from disprop.cells import Counts, Keyed
+from disprop.codelists import ANY, NONE, Crosswalk, crosswalk
 from disprop.errors import (
     AxisMismatch,
-    CodelistMismatch,
     DispropError,
     InputRefused,
     MultiChoiceError,
@@ -32,90 +34,16 @@ from disprop.errors import (
 )
 from disprop.months import month_label, month_number
 from disprop.provenance import PART, Account
-from disprop.records import OPEN_LISTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OPEN = ("month", "force", *OPEN_LISTS)
-"""Axes whose codes are those that occur: two tallies may hold different ones, and their sum holds both."""
-
-AREA = "area"
-"""The open axis of local authorities: its codes are ONS codes, `blank` (no place) and `unmapped` (in no area)."""
+__all__ = [
+    "AREA", "OPEN", "Axis", "Scope", "Tally", "area_axis", "coded_axis", "fold", "load", "month_axis", "open_axis",
+    "period",
+]  # fmt: skip
 
 FORMAT = "disprop-tally-1"
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis: its name, the codelist (with version) it counts in, and its codes in order."""
-
-    name: str
-    codelist: str
-    codes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    @property
-    def known(self) -> Codelist:
-        """The codelist behind the axis (not for `month` and the open lists, which have none)."""
-        return codelist(self.codelist.split("@")[0])
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Codes that name something recorded."""
-        if self._unlisted:
-            return tuple(c for c in self.codes if c not in (BLANK, UNMAPPED))
-        return tuple(c for c in self.codes if c in self.known.groups)
-
-    @property
-    def unknowns(self) -> tuple[str, ...]:
-        """Codes that name something not known."""
-        known = (BLANK, UNMAPPED) if self._unlisted else self.known.unknowns
-        return tuple(c for c in self.codes if c in known)
-
-    @property
-    def is_multi(self) -> bool:
-        """Whether a record may stand under several codes; its codes `any` and `none` count each record once.
-
-        Published tables count uses of tactics, not records: their axis has neither code, and its sum is uses.
-        """
-        return ANY in self.codes and not self._unlisted
-
-    @property
-    def _unlisted(self) -> bool:
-        return self.codelist == "month" or self.codelist in OPEN_LISTS
-
-    def index(self, code: str) -> int:
-        if code not in self.codes:
-            raise UsageError(f"{self.name} has no {code!r}{nearest(code, self.codes)}")
-        return self.codes.index(code)
-
-
-def coded_axis(name: str, of: str, codes: Collection[str] | None = None) -> Axis:
-    """An axis over the codelist `of`, in its current version; `codes` keeps some of them only."""
-    this = codelist(of)
-    return Axis(
-        name,
-        f"{of}@{this.version}",
-        this.codes if codes is None else tuple(c for c in this.codes if c in codes),
-    )
-
-
-def month_axis(months: Iterable[int]) -> Axis:
-    """The axis of analysis months, in time order."""
-    return Axis("month", "month", tuple(month_label(m) for m in sorted(set(months))))
-
-
-def open_axis(name: str, codes: Iterable[str]) -> Axis:
-    """An axis of an open list: those codes, in order, what is not known last."""
-    return Axis(name, name, tuple(sorted(set(codes), key=lambda code: (code in (BLANK, UNMAPPED), code))))
-
-
-def area_axis(areas: Iterable[str]) -> Axis:
-    """The axis of local authorities: those codes, in order, what is not known last."""
-    return open_axis(AREA, areas)
 
 
 @dataclass(frozen=True)
@@ -158,15 +86,17 @@ class Tally:
     `any` or `none`; these two alone count records. Summing over items would count records twice and is refused;
     `records` gives the tally without the axis.
 
-    `counts` has one dimension an axis. `missing` (same shape, residents only) marks cells that have no denominator;
-    unknown codes are not missing: nobody in a Census is blank, so their 0 is true.
+    `cells` are the counts: an array with one dimension an axis or, where cells are many and mostly 0, only those that
+    are not (`disprop.cells`); nothing that a tally can do shows which. `counts` is always the array. `missing` (same
+    shape, residents only) marks cells that have no denominator; unknown codes are not missing: nobody in a Census is
+    blank, so their 0 is true.
     `vintage` names the population's source and year. `parts` says which submissions the counts come from.
 
     Raises DispropError at construction when the account does not balance with the cells.
     """
 
     axes: tuple[Axis, ...]
-    counts: np.ndarray
+    cells: Counts
     unit: str
     kind: str = "search"
     parts: np.ndarray = field(default_factory=provenance.parts)
@@ -177,8 +107,9 @@ class Tally:
 
     def __post_init__(self) -> None:
         shape = tuple(len(axis) for axis in self.axes)
-        if self.counts.shape != shape or self.counts.dtype != np.int64:
-            raise DispropError(f"counts are {self.counts.dtype} {self.counts.shape}; the axes want int64 {shape}")
+        dtype = (self.cells.n if isinstance(self.cells, Keyed) else self.cells).dtype
+        if self.cells.shape != shape or dtype != np.int64:
+            raise DispropError(f"counts are {dtype} {self.cells.shape}; the axes want int64 {shape}")
         if self.account.counted != self.total:
             raise DispropError(
                 f"the account does not balance: {self.account.read:,} rows read, {self.account.counted:,} should be "
@@ -192,16 +123,21 @@ class Tally:
         return tuple(axis.name for axis in self.axes)
 
     @property
+    def counts(self) -> np.ndarray:
+        """Every cell, int64, one dimension an axis; raises UsageError where that would take more than 2 GiB."""
+        return counting.dense(self.cells)
+
+    @property
     def total(self) -> int:
         """Records counted, each once."""
-        return int(self._once(self.counts).sum())
+        return counting.total(self._once(self.cells))
 
-    def _once(self, counts: np.ndarray, named: Collection[str] = ()) -> np.ndarray:
+    def _once(self, cells: Counts, named: Collection[str] = ()) -> Counts:
         """Counts in which every record stands once: of axes of items that are not named, `any` and `none` alone."""
         for at, axis in enumerate(self.axes):
             if axis.is_multi and axis.name not in named:
-                counts = counts.take([axis.index(ANY), axis.index(NONE)], axis=at)
-        return counts
+                cells = counting.take(cells, [axis.index(ANY), axis.index(NONE)], at)
+        return cells
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; raises AxisMismatch when the tally was not counted by it."""
@@ -216,11 +152,10 @@ class Tally:
 
     def __getitem__(self, key: Mapping[str, str]) -> int:
         """Total of the cells with these codes: `tally[{"ethnicity_self": "Black"}]`."""
-        where: list[Any] = [slice(None)] * len(self.axes)
+        cells = self.cells
         for name, code in key.items():
-            at, axis = self._at(name), self.axis(name)
-            where[at] = slice(axis.index(code), axis.index(code) + 1)
-        return int(self._once(self.counts[tuple(where)], key).sum())
+            cells = counting.take(cells, [self.axis(name).index(code)], self._at(name))
+        return counting.total(self._once(cells, key))
 
     def __repr__(self) -> str:
         shape = " x ".join(f"{axis.name} ({len(axis)})" for axis in self.axes)
@@ -230,11 +165,9 @@ class Tally:
         """Long table: one column an axis and `n`; cells of 0 are left out unless `zeros`."""
         import pandas as pd
 
-        where = np.indices(self.counts.shape).reshape(len(self.axes), -1) if self.axes else np.zeros((0, 1), int)
-        n = self.counts.reshape(-1)
-        keep = np.ones(n.shape, bool) if zeros else n != 0
-        columns = {a.name: np.array(a.codes, dtype=object)[i[keep]] for a, i in zip(self.axes, where)}
-        return pd.DataFrame({**columns, "n": n[keep]})
+        where, n = counting.every(self.counts) if zeros else counting.nonzero(self.cells)
+        columns = {a.name: np.array(a.codes, dtype=object)[i] for a, i in zip(self.axes, where)}
+        return pd.DataFrame({**columns, "n": n})
 
     # Equality ------------------------------------------------------------------------------------------------------
 
@@ -245,14 +178,14 @@ class Tally:
                 return f"{name}: {getattr(self, name)} against {getattr(other, name)}"
         if self.axes != other.axes:
             return f"axes: {_axes_text(self)} against {_axes_text(other)}"
-        unlike = np.argwhere(self.counts != other.counts)
-        if len(unlike):
-            cell = ", ".join(f"{a.name}={a.codes[i]}" for a, i in zip(self.axes, unlike[0]))
-            at = tuple(unlike[0])
-            return f"{len(unlike):,} cells differ, first {cell}: {self.counts[at]:,} against {other.counts[at]:,}"
+        unlike = counting.unlike(self.cells, other.cells)
+        if unlike is not None:
+            n, at, mine, theirs = unlike
+            cell = ", ".join(f"{axis.name}={axis.codes[i]}" for axis, i in zip(self.axes, at))
+            return f"{n:,} cells differ, first {cell}: {mine:,} against {theirs:,}"
         if not np.array_equal(self.parts, other.parts):
             return f"parts: {len(self.parts)} against {len(other.parts)}, or other versions of them"
-        if not np.array_equal(_mask(self), _mask(other)):
+        if _any_missing(self, other) and not np.array_equal(_mask(self), _mask(other)):
             return "denominators are missing in other cells"
         return None
 
@@ -274,15 +207,14 @@ class Tally:
             raise AxisMismatch(
                 f"{_axes_text(self)} cannot be added to {_axes_text(other)}; project both to the same axes"
             )
-        axes = tuple(_merge_axis(a, b) for a, b in zip(self.axes, other.axes))
+        axes = tuple(merged_axis(a, b) for a, b in zip(self.axes, other.axes))
         missing = None
-        if self.missing is not None or other.missing is not None:
-            missing = _spread(~_mask(self), self.axes, axes) == 0
-            missing &= _spread(~_mask(other), other.axes, axes) == 0
+        if _any_missing(self, other):
+            missing = _missing_over(self, axes) & _missing_over(other, axes)
         return replace(
             self,
             axes=axes,
-            counts=_spread(self.counts, self.axes, axes) + _spread(other.counts, other.axes, axes),
+            cells=counting.add(_spread(self.cells, self.axes, axes), _spread(other.cells, other.axes, axes)),
             parts=provenance.union(self.parts, other.parts),
             account=self.account + other.account,
             scope=self.scope | other.scope,
@@ -303,16 +235,11 @@ class Tally:
                 f"axis, or take records({several[0]!r}) first"
             )
         order = [self._at(name) for name in names]
-        rest = tuple(i for i in range(len(self.axes)) if i not in order)
-        by = tuple(sorted(order))
-        turn = [by.index(i) for i in order]
-        counts = np.asarray(self.counts.sum(axis=rest, dtype=np.int64)).transpose(turn)
-        missing = None if self.missing is None else np.asarray(self.missing.any(axis=rest)).transpose(turn)
         return replace(
             self,
             axes=tuple(self.axes[i] for i in order),
-            counts=counts.copy(),
-            missing=missing,
+            cells=counting.project(self.cells, order),
+            missing=None if self.missing is None else counting.dense(counting.project(self.missing, order)) > 0,
         )
 
     def records(self, name: str) -> Tally:
@@ -320,8 +247,9 @@ class Tally:
         at, axis = self._at(name), self.axis(name)
         if not axis.is_multi:
             raise UsageError(f"a record has one {name} at most; project() sums over it")
-        counts = np.ascontiguousarray(self._once(self.counts).sum(axis=at, dtype=np.int64))
-        return replace(self, axes=(*self.axes[:at], *self.axes[at + 1 :]), counts=counts)
+        rest = [i for i in range(len(self.axes)) if i != at]
+        cells = counting.project(self._once(self.cells), rest)
+        return replace(self, axes=tuple(self.axes[i] for i in rest), cells=cells)
 
     def recode(self, name: str, to: str, *, rename: str | None = None) -> Tally:
         """The same counts with one axis in a coarser codelist, through its crosswalk."""
@@ -330,22 +258,23 @@ class Tally:
             raise MultiChoiceError(f"a record may have several of {name}: tally by the coarser axis instead")
         walk: Crosswalk = crosswalk(axis.known.name, to)
         lookup = np.array([walk.lookup[walk.source.index(code)] for code in axis.codes], dtype=np.int64)
-        return self._regroup(at, lookup, coded_axis(rename or name, to, codelist(to).items))
+        return self._regroup(at, lookup, coded_axis(rename or name, to, walk.target.items))
 
     def _regroup(self, at: int, lookup: np.ndarray, axis: Axis) -> Tally:
         axes = (*self.axes[:at], axis, *self.axes[at + 1 :])
-        counts = _sum_into(self.counts, at, lookup, len(axis))
-        missing = None if self.missing is None else _sum_into(self.missing, at, lookup, len(axis)) > 0
-        return replace(self, axes=axes, counts=counts, missing=None if missing is None else np.asarray(missing))
+        missing = None
+        if self.missing is not None:
+            missing = counting.dense(counting.regroup(self.missing, at, lookup, len(axis))) > 0
+        return replace(self, axes=axes, cells=counting.regroup(self.cells, at, lookup, len(axis)), missing=missing)
 
     def widen(self, name: str, codes: Iterable[str]) -> Tally:
         """The same counts with more codes on an open axis: no records there; of residents, no denominator there."""
         at, axis = self._at(name), self.axis(name)
-        axes = (*self.axes[:at], _merge_axis(axis, replace(axis, codes=tuple(codes))), *self.axes[at + 1 :])
+        axes = (*self.axes[:at], merged_axis(axis, replace(axis, codes=tuple(codes))), *self.axes[at + 1 :])
         missing = self.missing
         if self.unit == "residents":
-            missing = _spread(~_mask(self), self.axes, axes) == 0
-        return replace(self, axes=axes, counts=_spread(self.counts, self.axes, axes), missing=missing)
+            missing = _missing_over(self, axes)
+        return replace(self, axes=axes, cells=_spread(self.cells, self.axes, axes), missing=missing)
 
     def combine(self, first: str, second: str, *, into: Axis, rule: Callable[[str, str], str]) -> Tally:
         """Replace two axes by one: the code of each pair is `rule(code of first, code of second)`.
@@ -356,9 +285,9 @@ class Tally:
         rest = [name for name in self.names if name not in (first, second)]
         turned = self.project([*rest, first, second])
         pairs = [into.index(rule(a, b)) for a in one.codes for b in two.codes]
-        flat = turned.counts.reshape(*turned.counts.shape[:-2], len(pairs))
-        counts = _sum_into(flat, flat.ndim - 1, np.array(pairs, dtype=np.int64), len(into))
-        return replace(turned, axes=(*turned.axes[:-2], into), counts=counts)
+        flat = counting.reshape(turned.cells, (*turned.cells.shape[:-2], len(pairs)))
+        cells = counting.regroup(flat, len(flat.shape) - 1, np.array(pairs, dtype=np.int64), len(into))
+        return replace(turned, axes=(*turned.axes[:-2], into), cells=cells)
 
     def select(self, **codes: str | Sequence[str]) -> Tally:
         """Keep only the cells with these codes; what is left out is counted as excluded by `not selected: <axis>`.
@@ -375,14 +304,15 @@ class Tally:
         if name not in OPEN:
             for code in wanted:
                 axis.index(code)
-        keep = [i for i, code in enumerate(axis.codes) if code in wanted or (axis.is_multi and code in (ANY, NONE))]
+        chosen = set(wanted)
+        keep = [i for i, code in enumerate(axis.codes) if code in chosen or (axis.is_multi and code in (ANY, NONE))]
         kept = replace(axis, codes=tuple(axis.codes[i] for i in keep))
-        counts = self.counts.take(keep, axis=at)
-        left_out = self.total - int(self._once(counts).sum()) if not axis.is_multi else 0
+        cells = counting.take(self.cells, keep, at)
+        left_out = self.total - counting.total(self._once(cells)) if not axis.is_multi else 0
         return replace(
             self,
             axes=(*self.axes[:at], kept, *self.axes[at + 1 :]),
-            counts=counts,
+            cells=cells,
             missing=None if self.missing is None else self.missing.take(keep, axis=at),
             account=self.account.exclude(f"not selected: {name}", left_out),
             **self._narrow(name, wanted),
@@ -412,14 +342,16 @@ class Tally:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        at = np.nonzero(np.atleast_1d((self.counts != 0) | _mask(self)))
+        held = counting.nonzero(self.cells) if self.missing is None else counting.every(self.counts)
+        kept = slice(None) if self.missing is None else (held[1] != 0) | self.missing.reshape(-1)
+        at, n = [i[kept] for i in held[0]], held[1][kept]
         columns = {
             axis.name: pa.DictionaryArray.from_arrays(i.astype(np.int32), pa.array(axis.codes, pa.string()))
             for axis, i in zip(self.axes, at)
         }
-        columns["n"] = pa.array(np.atleast_1d(self.counts)[at])
+        columns["n"] = pa.array(n)
         if self.missing is not None:
-            columns["missing"] = pa.array(np.atleast_1d(self.missing)[at])
+            columns["missing"] = pa.array(self.missing.reshape(-1)[kept])
         header = {
             "format": FORMAT,
             "unit": self.unit,
@@ -462,8 +394,6 @@ def _from_header(header: Mapping[str, Any], table: Any) -> Tally:
     axes = tuple(Axis(a["name"], a["codelist"], tuple(a["codes"])) for a in header["axes"])
     shape = tuple(len(axis) for axis in axes)
     at = tuple(_positions(table[axis.name], axis) for axis in axes)
-    counts = np.zeros(shape, dtype=np.int64)
-    counts[at] = table["n"].to_numpy() if axes else table["n"].to_numpy().sum()
     missing = None
     if "missing" in table.column_names:
         missing = np.zeros(shape, dtype=bool)
@@ -473,7 +403,7 @@ def _from_header(header: Mapping[str, Any], table: Any) -> Tally:
         scope["forces"] = tuple(scope["forces"])
     return Tally(
         axes=axes,
-        counts=counts,
+        cells=counting.placed(shape, at, table["n"].to_numpy()),
         unit=header["unit"],
         kind=header["kind"],
         parts=np.array([tuple(row) for row in header["parts"]], dtype=PART),
@@ -488,7 +418,7 @@ def _positions(column: Any, axis: Axis) -> np.ndarray:
     """Positions on the axis of a dictionary column, whose own dictionary may hold fewer codes in another order."""
     found = [np.empty(0, dtype=np.int64)]
     for chunk in column.chunks:
-        known = np.array([axis.index(code) for code in chunk.dictionary.to_pylist()], dtype=np.int64)
+        known = np.array(axis.places(chunk.dictionary.to_pylist()), dtype=np.int64)
         found.append(known[chunk.indices.to_numpy()])
     return np.concatenate(found)
 
@@ -501,37 +431,21 @@ def _mask(tally: Tally) -> np.ndarray:
     return np.zeros(tally.counts.shape, dtype=bool) if tally.missing is None else tally.missing
 
 
-def _merge_axis(one: Axis, other: Axis) -> Axis:
-    if one == other:
-        return one
-    if one.codelist != other.codelist:
-        raise CodelistMismatch(f"{one.name}: {one.codelist} cannot be added to {other.codelist}; recode one side")
-    if one.name not in OPEN:
-        raise AxisMismatch(
-            f"{one.name} holds {', '.join(one.codes)} on one side and {', '.join(other.codes)} on the other"
-        )
-    if one.name == "force":
-        return replace(one, codes=tuple(c for c in one.known.codes if c in one.codes or c in other.codes))
-    if one.name in OPEN_LISTS:
-        return open_axis(one.name, {*one.codes, *other.codes})
-    return replace(one, codes=tuple(sorted({*one.codes, *other.codes})))
+def _any_missing(one: Tally, other: Tally) -> bool:
+    return one.missing is not None or other.missing is not None
 
 
-def _spread(values: np.ndarray, of: Sequence[Axis], to: Sequence[Axis]) -> np.ndarray:
-    """Place values over the axes `of` into zeros over the axes `to`."""
+def _missing_over(tally: Tally, axes: Sequence[Axis]) -> np.ndarray:
+    """Where cells over other axes have no denominator: those that are missing, and those that the tally has not."""
+    known = _spread((~_mask(tally)).astype(np.int64), tally.axes, axes)
+    return np.asarray(counting.dense(known) == 0)
+
+
+def _spread(cells: Counts, of: Sequence[Axis], to: Sequence[Axis]) -> Counts:
+    """Place cells over the axes `of` into zeros over the axes `to`."""
     if tuple(of) == tuple(to):
-        return values.astype(np.int64)
-    out = np.zeros([len(axis) for axis in to], dtype=np.int64)
-    out[np.ix_(*([big.index(c) for c in small.codes] for small, big in zip(of, to)))] = values
-    return out
-
-
-def _sum_into(values: np.ndarray, at: int, lookup: np.ndarray, size: int) -> np.ndarray:
-    """Sum slices of one dimension into `size` slices, slice i going to lookup[i]."""
-    moved = np.moveaxis(values, at, 0)
-    out = np.zeros((size, *moved.shape[1:]), dtype=np.int64)
-    np.add.at(out, lookup, moved)
-    return np.ascontiguousarray(np.moveaxis(out, 0, at))
+        return cells
+    return counting.spread(cells, [big.places(small.codes) for small, big in zip(of, to)], [len(axis) for axis in to])
 
 
 def fold(tallies: Iterable[Tally]) -> Tally:

@@ -24,6 +24,7 @@ LAYERS = (
     ("months", "codelists"),
     ("provenance", "keys"),
     ("records", "areas"),
+    ("axes", "cells"),
     ("tallies", "intervals", "partial"),
     ("coverage", "cluster", "population", "resampling", "screening"),
     ("fused",),
