@@ -96,11 +96,14 @@ class FusedPlan:
 def plan_fused(
     source: Any, wanted: Sequence[Sequence[AxisSpec]], scope: Scope, *, vehicle_only: bool
 ) -> FusedPlan | None:
-    """The plan of a scan over mapped parts; None when batches must be read: too many labels, or an axis that no label
-    alone gives (areas, items, hours)."""
+    """The plan of a scan over mapped parts; None when batches must be read: too many labels, an axis that no label
+    alone gives (areas, items, hours), or a column that stands beside the parts."""
     if not all(spec.by_label for specs in wanted for spec in specs):
         return None
     mapped = source.mapped()
+    absent = {spec.column for specs in wanted for spec in specs if spec.column not in mapped.offset}
+    if absent and absent & {*source.beside.columns}:
+        return None
     kept = np.ones(len(mapped.records), dtype=bool)
     if scope.forces is not None:
         kept = np.isin(mapped.force, [i for i, code in enumerate(mapped.forces) if code in scope.forces])

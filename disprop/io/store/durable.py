@@ -49,7 +49,7 @@ def write_through(path: Path, write: Callable[[IO[bytes]], Any]) -> str:
             file.flush()
             os.fsync(file.fileno())
     except OSError as why:
-        raise InputRefused(f"{path.parent} cannot be written: {why}; the store is as it was before") from why
+        raise InputRefused(f"{path.parent} cannot be written: {why}; what was there before still is") from why
     after_step(f"fsync {path.parent.name}")
     return file_digest(path)
 

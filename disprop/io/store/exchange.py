@@ -13,29 +13,29 @@ from disprop.errors import InputRefused, UsageError
 from disprop.io.frames import read_frame
 from disprop.io.police_uk import read_police_uk
 from disprop.io.store.durable import publish
-from disprop.io.store.encode import DERIVED
 from disprop.io.store.manifest import FOLDERS
 from disprop.io.store.reader import Store
 from disprop.records import PART_MONTH, Source
 
 _TYPES = {"label": pa.string(), "month": pa.int32(), "degrees": pa.float64(), "key": pa.uint64()}
+_TYPES |= {"uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32()}
 
 
 def export(store: Store, path: str | PathLike[str]) -> int:
     """Write every record as one Parquet or CSV file, by its ending; returns how many.
 
     Labels are the source's own, blank is null (CSV: nothing), times are UTC, `month` is the analysis month as months
-    since January 1970, and `part_month` that of the file it came from. Parts stand by force and month, rows in the
-    order of their source. What was exported can be added to a store again.
+    since January 1970, and `part_month` that of the file it came from. Columns of sidecars come too (what was found out
+    about footage). Parts stand by force and month, rows in the order of their source. What was exported can be added to
+    a store again; columns of sidecars are then made again, not read.
 
     Raises UsageError for another ending.
     """
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
         raise UsageError(f"{path.name} ends neither in .parquet nor in .csv; choose one of them")
-    kinds = {name: kind for name, kind in store.manifest.columns.items() if name not in DERIVED}
     schema = pa.schema(
-        [(name, _TYPES.get(kind, pa.timestamp("s", "UTC"))) for name, kind in kinds.items()]
+        [(name, _TYPES.get(kind, pa.timestamp("s", "UTC"))) for name, kind in store.columns.items()]
         + [(PART_MONTH, pa.int32())]
     )
     write = _parquet if path.suffix == ".parquet" else _csv

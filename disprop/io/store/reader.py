@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -16,7 +16,8 @@ from disprop.codelists import nearest
 from disprop.errors import UsageError
 from disprop.io.store.encode import DERIVED, decode
 from disprop.io.store.manifest import Manifest, read_manifest
-from disprop.io.store.segment import column_of, open_segment
+from disprop.io.store.segment import column_of, empty, open_segment
+from disprop.io.store.sidecars import Beside
 from disprop.months import month_label
 from disprop.provenance import Account
 from disprop.records import PART_MONTH, Mapped
@@ -89,7 +90,10 @@ def _refuse_two_datasets(manifest: Manifest, chosen: np.ndarray) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """Records of one kind in a store, as one manifest lists them; a `records.Source`, and `mapped` for fused scans."""
+    """Records of one kind in a store, as one manifest lists them; a `records.Source`, and `mapped` for fused scans.
+
+    Columns of sidecars (`beside`) are columns of the records, blank where a sidecar is missing or stale.
+    """
 
     folder: Path
     manifest: Manifest
@@ -128,6 +132,17 @@ class Store:
         """The labels of a column in the order of their codes; code 0 is blank."""
         return self.manifest.labels(self.scheme, column)
 
+    @cached_property
+    def beside(self) -> Beside:
+        """The sidecars of the parts."""
+        return Beside(self.folder, self.manifest, {*self.parts["part"].tolist()})
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column -> physical kind, of the records and of the sidecars beside them."""
+        own = {name: kind for name, kind in self.manifest.columns.items() if name not in DERIVED}
+        return self.beside.columns | own
+
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
         """One record batch a part that has records, by force and month; rows in the order of their source."""
         kinds = {name: kind for name, kind in self.manifest.columns.items() if name not in DERIVED}
@@ -151,9 +166,29 @@ class Store:
         if "event_time" in kinds:
             stored["time_precision"] = column_of(whole, row, "time_precision", "precision")
         arrays = {name: decode(name, kind, stored[name], stored, words.get(name)) for name, kind in kinds.items()}
+        for name in self._wanted_beside(columns):
+            arrays[name] = self.beside.column(row["part"].decode(), name, row["records"])
         if columns is not None and PART_MONTH in columns:
             arrays[PART_MONTH] = pa.array(np.full(row["records"], row["month"], dtype=np.int32))
         return pa.record_batch(arrays)
+
+    def codes(self, row: dict[str, Any], kinds: Mapping[str, str]) -> dict[str, np.ndarray]:
+        """Columns of a part as they are stored, over the mapped file; blank where the store lacks one.
+
+        row: one of `rows`. kinds: column -> the physical kind that it has where it is blank.
+        """
+        whole, known = self._file(row["segment"]), self.manifest.columns
+        return {
+            name: column_of(whole, row, name, known[name]) if name in known else empty(kind, row["records"])
+            for name, kind in kinds.items()
+        }
+
+    def _wanted_beside(self, columns: set[str] | None) -> list[str]:
+        """Columns of sidecars that are asked for: a column of the records' own is theirs."""
+        if columns is not None and columns <= self.manifest.columns.keys() | {PART_MONTH}:
+            return []
+        found = [name for name in self.beside.columns if name not in self.manifest.columns]
+        return [name for name in found if columns is None or name in columns]
 
     @cached_property
     def _opened(self) -> dict[int, np.ndarray]:

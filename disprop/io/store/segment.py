@@ -6,7 +6,7 @@ then maps and reads the pages of the columns that it needs, and no others (docs/
 Physical kinds of columns: `label` (codes, uint8, uint16 or uint32 by the size of the vocabulary, in the file as an
 Arrow dictionary of the labels so far), `month` (uint16, months since January 1970), `hour` (uint8, UK local hour, 24 =
 none), `seconds` (uint32, UTC), `precision` (uint8: 0 none, 1 second, 2 minute, 3 date only), `degrees` (float64, NaN =
-none), `key` (uint64, 0 = none). No column has nulls.
+none), `key` (uint64, 0 = none); in sidecars also numbers as they are, `uint8` to `uint32`. No column has nulls.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ DTYPES = {
     "precision": np.uint8,
     "degrees": np.float64,
     "key": np.uint64,
+    "uint8": np.uint8,
+    "uint16": np.uint16,
+    "uint32": np.uint32,
 }
 
 BATCH_ROWS = 1 << 22
@@ -60,7 +63,7 @@ def write_segment(
                 writer.write_batch(_batch(several, schema, dictionaries))
                 start = 0
                 for part in several:
-                    at.append((number, start, len(part["month"])))
+                    at.append((number, start, rows_of(part)))
                     start += at[-1][2]
 
     name, size = put_segment(folder, write)
@@ -73,12 +76,17 @@ def _batches(parts: Iterable[Piece]) -> Iterator[list[Piece]]:
     held: list[Piece] = []
     rows = 0
     for part in parts:
-        if held and rows + len(part["month"]) > BATCH_ROWS:
+        if held and rows + rows_of(part) > BATCH_ROWS:
             yield held
             held, rows = [], 0
         held.append(part)
-        rows += len(part["month"])
+        rows += rows_of(part)
     yield held
+
+
+def rows_of(part: Piece) -> int:
+    """Rows of a part: all its columns have as many."""
+    return len(next(iter(part.values())))
 
 
 def _part_place(batch: Mapping[str, int], number: int, start: int, rows: int) -> dict[str, int]:
