@@ -44,6 +44,10 @@ class Meetings:
         """People in each of the cells."""
         return np.bincount(self.cell, minlength=cells)
 
+    def records(self, cells: int) -> np.ndarray:
+        """Records of theirs in each of the cells."""
+        return _sums(self.cell, self.n, cells)
+
     def squares(self, cells: int) -> np.ndarray:
         """Sum of m^2 over the people of each cell, m their records in it."""
         return _sums(self.cell, self.n**2, cells)
@@ -179,9 +183,9 @@ def person_tally(
     >>> people = person_tally(made.source("search"), by=["ethnicity_self"])
     >>> people.by_times().head(3)
        times_searched  people  searches
-    0               1    2979      2979
-    1               2      78       156
-    2               3      21        63
+    0               1    3225      3225
+    1               2      41        82
+    2               3       8        24
     """
     records, request = as_source(source), _request(force, period, vehicle_only)
     specs = _axes(by, records.kind)

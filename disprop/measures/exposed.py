@@ -39,6 +39,7 @@ class Exposed:
 
     `by_month` has a last dimension of months more. `reason` says why a cell cannot be computed (empty when it can),
     `flag` what to keep in mind. `populated` names the axes that divide the population; only their groups get rows.
+    `cover` says which force-months count.
     """
 
     axes: tuple[Axis, ...]
@@ -52,6 +53,7 @@ class Exposed:
     period: np.ndarray
     populated: tuple[str, ...]
     vintage: str
+    cover: Coverage
 
     def groups(self, keep: np.ndarray) -> dict[str, list[str]]:
         """Codes of each axis for the cells kept, one a row."""
@@ -115,7 +117,7 @@ def expose(
         raise UsageError(f"an axis is named twice in {', '.join(by)}")
     population = _population_for(tally, population, by, perceived)
     tally, population = _with_the_same_areas(tally, population)
-    cover, left_out = _cover(tally, population, by)
+    cover, left_out = cover_for(tally, population, by)
     cut = covered_only(tally, cover)
     exposure = resident_months(population, cover)
     shared = [name for name in by if name in exposure.names]
@@ -143,6 +145,7 @@ def expose(
         period=np.broadcast_to(period, shape),
         populated=tuple(name for name in by if name in population.names and name != "force"),
         vintage=population.vintage,
+        cover=cover,
     )
 
 
@@ -181,7 +184,7 @@ def _with_the_same_areas(tally: Tally, population: Tally) -> tuple[Tally, Tally]
     return tally.widen(AREA, areas), population.widen(AREA, areas)
 
 
-def _cover(tally: Tally, population: Tally, by: Sequence[str]) -> tuple[Coverage, str]:
+def cover_for(tally: Tally, population: Tally, by: Sequence[str]) -> tuple[Coverage, str]:
     """Coverage of the tally; where forces are pooled, those without residents are left out, by name."""
     cover = month_coverage(tally)
     if "force" in by:

@@ -10,12 +10,15 @@ import numpy as np
 
 from disprop.codelists import nearest
 from disprop.errors import UsageError
+from disprop.measures.alike import searches_alike
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
 from disprop.results import join_flags, result_frame
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from disprop.persons import PersonTally
 
 EVERYONE = "everyone"
 EVERYONE_ELSE = "everyone else"
@@ -27,7 +30,11 @@ MIXED_FORCES = "forces together: differences between forces are in it, name forc
 
 @dataclass(frozen=True)
 class Pairs:
-    """Group against reference, one row a comparison: counts, resident-years, monthly counts, remarks."""
+    """Group against reference, one row a comparison: counts, resident-years, monthly counts, remarks.
+
+    `a_alike` and `c_alike`: how many searches are on the person of a search, on average (sum of m^2 / sum of m); None
+    where nobody said who was searched.
+    """
 
     groups: dict[str, list[str]]
     reference: str
@@ -44,6 +51,8 @@ class Pairs:
     covered: np.ndarray
     period: np.ndarray
     vintage: str
+    a_alike: np.ndarray | None = None
+    c_alike: np.ndarray | None = None
 
     @property
     def expected(self) -> np.ndarray:
@@ -53,8 +62,9 @@ class Pairs:
 
 
 def pair_up(
-    tally: Tally, population: Tally, of: str, reference: str, by: Sequence[str] | None, holes: Holes, perceived: bool
-) -> Pairs:
+    tally: Tally, population: Tally, of: str, reference: str, by: Sequence[str] | None, holes: Holes, perceived: bool,
+    *, persons: PersonTally | None = None,
+) -> Pairs:  # fmt: skip
     """Every comparison along the axis `of` against the reference, within each cell of the axes `by`.
 
     Arguments and errors as `disprop.measures.ratios.rate_ratio`.
@@ -67,6 +77,8 @@ def pair_up(
     group, other = sides(axis, reference)
     keep = found.rows()[..., 0] if not len(group) else found.rows()[..., [axis.index(axis.groups[0])]][..., 0]
     pairs = _flatten(found, axis, group, other, keep, reference)
+    if persons is not None:
+        pairs = _with_persons(pairs, persons, found, group, other, np.atleast_1d(keep))
     if "force" in rest or len(np.unique(tally.parts["force"])) <= 1:
         return pairs
     return replace(pairs, flag=np.array([join_flags(flag, MIXED_FORCES) for flag in pairs.flag], dtype=object))
@@ -129,6 +141,21 @@ def _flatten(
         period=np.repeat(cut(found.period)[:, 0], len(group)),
         vintage=found.vintage,
     )
+
+
+def _with_persons(
+    pairs: Pairs, persons: PersonTally, found: Exposed, group: np.ndarray, other: np.ndarray, slices: np.ndarray
+) -> Pairs:
+    """The comparisons with what is known of the people searched; remarks where searches name nobody."""
+    unnamed = np.zeros(pairs.a.shape, dtype=np.int64)
+    alike = []
+    for side in (group, other):
+        size, without = searches_alike(persons, found, side)
+        alike.append(size[slices].reshape(-1))
+        unnamed += without[slices].reshape(-1)
+    remarks = [f"{n:,} searches name no person: each is taken as of somebody else" if n else "" for n in unnamed]
+    flag = np.array([join_flags(*both) for both in zip(pairs.flag, remarks)], dtype=object)
+    return replace(pairs, a_alike=alike[0], c_alike=alike[1], flag=flag)
 
 
 def _gather(remarks: np.ndarray, member: np.ndarray) -> np.ndarray:

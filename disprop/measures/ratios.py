@@ -20,7 +20,11 @@ from disprop.tallies import AREA, Tally
 if TYPE_CHECKING:
     import pandas as pd
 
+    from disprop.persons import PersonTally
+
 MONTHS_FOR_DISPERSION = 6
+MONTHS, PERSONS = "month dispersion", "person-clustered"
+"""What limits wider than Poisson's allow for."""
 SMALL = 50
 """Below this count on either side the Poisson limits are mid-P."""
 CAUTIOUS = "the verdict is by wider limits, because the spread between months is an estimate from few months"
@@ -36,6 +40,7 @@ def rate_ratio(
     confidence: float = 0.95,
     holes: Holes = "whole",
     perceived: bool = False,
+    persons: PersonTally | None = None,
 ) -> pd.DataFrame:
     """Rate of each group over the rate of the reference, with limits, a verdict, and whether it holds.
 
@@ -45,8 +50,9 @@ def rate_ratio(
     ratio = (a / n1) / (c / n0), a and c counts, n1 and n0 resident-years. Limits are the widest (largest high / low) of
     the Poisson interval (score, Wilson 1927 on a given a + c; mid-P when a count is below 50) and, with 6 or more
     covered months, the score interval with month dispersion: counts divided by phi = max(1, X^2 / (k - 1)) of the
-    group's share of (group + reference) over k months. Reference `everyone` contains the group: ratio = p N / n1 with
-    p = a / all, limits from Wilson's on p.
+    group's share of (group + reference) over k months; and, with `persons`, the score interval with the dispersion of
+    people searched again, Var(ln ratio) = sum(m^2) / a^2 + sum(m^2) / c^2 (`person_dispersion`). `method` says which.
+    Reference `everyone` contains the group: ratio = p N / n1 with p = a / all, limits from Wilson's on p.
 
     Verdicts: see `disprop.measures.verdicts.verdict`; worked out again with all unknown records given to the reference
     (bound_low) and all to the group (bound_high): `holds`, or `depends on the unknowns`. A verdict allows for phi being
@@ -54,10 +60,11 @@ def rate_ratio(
 
     of: the axis compared. reference: a group of it, "everyone else", "everyone", or "ethnic minorities combined" (the
     inspectorate's replica: everyone but White, as one group, against White). by: further axes of the rows; default
-    every other axis of the tally but month.
+    every other axis of the tally but month. persons: who was searched, of the same records, see `disprop.person_tally`;
+    searches that name no person are taken as of somebody else each, and flagged.
 
     Returns one row a comparison, columns as in `disprop.results.COLUMNS`, unit "ratio".
-    Raises UsageError for an unknown reference, and what `expose` raises.
+    Raises UsageError for an unknown reference, or a person tally of other records, and what `expose` raises.
 
     >>> import disprop as dp
     >>> searches = dp.tally(dp.synthetic.make_records(), by=["ethnicity_self"])
@@ -69,7 +76,7 @@ def rate_ratio(
     2          Black       2.9  2.7   3.1               higher
     3          Other       0.9  0.7   1.1  no clear difference
     """
-    pairs = pair_up(tally, population, of, reference, by, holes, perceived)
+    pairs = pair_up(tally, population, of, reference, by, holes, perceived, persons=persons)
     phi = month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
     found = ratio_frame(pairs, _bounds(pairs), phi, confidence)
     if AREA not in tally.names or AREA in (default_by(tally) if by is None else by):
@@ -238,6 +245,7 @@ def _limits(pairs: Pairs, phi: np.ndarray, confidence: float) -> tuple[np.ndarra
         reference_events=pairs.c,
         reference_exposure=pairs.n0,
         dispersion=phi,
+        person_dispersion=person_dispersion(pairs),
         confidence=confidence,
     )
 
@@ -249,12 +257,14 @@ def widest_limits(
     reference_events: np.ndarray,
     reference_exposure: np.ndarray,
     dispersion: np.ndarray,
+    person_dispersion: np.ndarray | None = None,
     confidence: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The wider (larger high / low) of the Poisson limits of a rate ratio and the dispersed ones, and which it is.
+    """The widest (largest high / low) of the Poisson limits of a rate ratio and the dispersed ones, and which it is.
 
     Poisson: score, or mid-P where a count is below 50. Dispersed: score on counts divided by the dispersion, where
-    that is above 1. Exposure 0 gives NaN. All arguments are arrays of one shape; so are the three results.
+    that is above 1: that of months (`dispersion`), and that of people searched again (`person_dispersion`, where it is
+    known who was searched). Exposure 0 gives NaN. All arguments are arrays of one shape; so are the three results.
 
     >>> one = lambda *values: [np.array([value]) for value in values]
     >>> names = ("events", "exposure", "reference_events", "reference_exposure", "dispersion")
@@ -271,13 +281,14 @@ def widest_limits(
     low, high = _poisson(counts, sides, confidence)
     small = np.minimum(events, reference_events) < SMALL
     method = np.where(small, "mid_p", "score").astype(object)
-    spread = rate_ratio_interval(**counts, **sides, confidence=confidence, dispersion=dispersion)
-    wider = (dispersion > 1) & (_width(spread.low, spread.high) > _width(low, high))
-    return (
-        np.where(wider, spread.low, low),
-        np.where(wider, spread.high, high),
-        np.where(wider, dispersed_name("score", dispersion), method),
-    )
+    for why, phi in ((MONTHS, dispersion), (PERSONS, person_dispersion)):
+        if phi is None:
+            continue
+        spread = rate_ratio_interval(**counts, **sides, confidence=confidence, dispersion=phi)
+        wider = (phi > 1) & (_width(spread.low, spread.high) > _width(low, high))
+        low, high = np.where(wider, spread.low, low), np.where(wider, spread.high, high)
+        method = np.where(wider, dispersed_name("score", phi, why), method)
+    return low, high, method
 
 
 def _poisson(counts: dict[str, Any], sides: dict[str, Any], confidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -295,12 +306,37 @@ def _limits_of_share(pairs: Pairs, phi: np.ndarray, confidence: float) -> tuple[
     """Reference `everyone`: Wilson's limits of a / all, times N / n1."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = pairs.n0 / pairs.n1
-    share = proportion_interval(events=pairs.a / phi, trials=pairs.c / phi, confidence=confidence)
-    return share.low * scale, share.high * scale, dispersed_name("wilson", phi)
+    by_person = person_dispersion(pairs)
+    by_person = np.ones_like(phi) if by_person is None else by_person
+    widest = np.maximum(phi, by_person)
+    share = proportion_interval(events=pairs.a / widest, trials=pairs.c / widest, confidence=confidence)
+    named = [dispersed_name("wilson", widest, why) for why in (MONTHS, PERSONS)]
+    return share.low * scale, share.high * scale, np.where(by_person > phi, named[1], named[0])
 
 
-def dispersed_name(name: str, phi: np.ndarray) -> np.ndarray:
-    return np.array([name if p == 1 else f"{name}, month dispersion {p:.2f}" for p in phi], dtype=object)
+def person_dispersion(pairs: Pairs) -> np.ndarray | None:
+    """How many times the variance of ln(ratio) exceeds Poisson's because people are searched again; None if not known.
+
+    With A and C the sums of m^2 / sums of m of group and reference, m the searches of one person there: Var(ln ratio) =
+    sum(m^2) / a^2 + sum(m^2) / c^2 = A / a + C / c, over 1 / a + 1 / c; that is (c A + a C) / (a + c). Reference
+    `everyone`, of whom the group is a share p: (A (1 - 2 p) + C p) / (1 - p), that of a share of people's searches;
+    more than that where people are recorded under several groups. Never below 1.
+    See `disprop.intervals.person_clustered_variance`.
+    """
+    if pairs.a_alike is None or pairs.c_alike is None:
+        return None
+    a, c, alike, other = pairs.a, pairs.c, pairs.a_alike, pairs.c_alike
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if pairs.reference == EVERYONE:
+            p = a / c
+            phi = (alike * (1 - 2 * p) + other * p) / (1 - p)
+        else:
+            phi = (c * alike + a * other) / (a + c)
+    return np.maximum(np.nan_to_num(phi, nan=1.0, posinf=1.0), 1.0)
+
+
+def dispersed_name(name: str, phi: np.ndarray, why: str = MONTHS) -> np.ndarray:
+    return np.array([name if p == 1 else f"{name}, {why} {p:.2f}" for p in phi], dtype=object)
 
 
 def _width(low: np.ndarray, high: np.ndarray) -> np.ndarray:
