@@ -29,6 +29,7 @@ LAYERS = (
     ("coverage", "cluster", "population", "resampling", "screening"),
     ("fused",),
     ("plan",),
+    ("persons",),
     ("results",),
     ("measures", "audit", "linkage"),
     ("disclosure",),
