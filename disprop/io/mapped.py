@@ -10,6 +10,7 @@ reaches a batch, a message or the quarantine file.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -200,7 +201,7 @@ class Extracts:
         self, member: Member, columns: set[str] | None, account: FileAccount, quarantine: Quarantine
     ) -> Iterator[pa.RecordBatch]:
         """Batches of one file; its account is complete, and balances, once they are exhausted."""
-        with closing(open_extract(member, self.mapping, account.notes)) as extract:
+        with closing(self._open(member, account.notes)) as extract:
             bound = bind_mapping(self.mapping, extract, account)
             self._note_force(bound, account)
             rows = MappedRows(self.mapping, bound, self.key, self.force, account, quarantine)
@@ -213,6 +214,9 @@ class Extracts:
         _refuse_unreadable(account, quarantine)
         if not account.slots:
             account.notes[NOTHING_OBSERVED] += 1
+
+    def _open(self, member: Member, notes: Counter[str]) -> Extract:
+        return open_extract(member, self.mapping, notes)
 
     def _note_force(self, bound: Bound, account: FileAccount) -> None:
         if "force" not in bound.at and self.force is None:
