@@ -8,7 +8,7 @@ oracle of this one: same records, same account.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ Progress = Callable[[int, int, str], None]
 # Measured: the careful reader takes 28 ms a megabyte, the scanner 2; loading its kernel takes 60 ms.
 FEWEST_BYTES = 4 << 20
 GROUP = CHUNK
+THREADS, AHEAD = 2, 3
 
 _HEADERS = [",".join(spec.police_uk for spec in PUBLISHED).encode() + end for end in (b"\n", b"\r\n")]
 _SHORTEST_LINE = len(PUBLISHED) + len("2019-04-30T23:30:00+00:00")
@@ -82,7 +83,7 @@ def _account(one: Chosen, settings: Settings) -> FileAccount:
     return FileAccount(one.member.name, one.claim.force or settings.force, one.claim.month)
 
 
-# Groups of files: this thread reads and digests one while another thread scans the one before.
+# Groups of files: each is read, digested and scanned by one of two threads, while this one counts what came before.
 
 
 _Part = Chosen | tuple["pa.RecordBatch", list[FileAccount]]
@@ -90,19 +91,19 @@ _Part = Chosen | tuple["pa.RecordBatch", list[FileAccount]]
 
 def _scanned(chosen: Sequence[Chosen], settings: Settings) -> Iterator[_Part]:
     """What became of the members, in order: batches of regular files, and the other members as they are."""
-    with ThreadPoolExecutor(1) as worker:
-        before: Future[list[_Scan | Chosen]] | None = None
+    with ThreadPoolExecutor(THREADS) as workers:
+        waiting: deque[Future[list[_Part]]] = deque()
         for group in _groups(chosen):
-            now = worker.submit(_scan, _read(group, settings), settings)
-            if before:
-                yield from map(_part, before.result())
-            before = now
-        if before:
-            yield from map(_part, before.result())
+            waiting.append(workers.submit(_parts, group, settings))
+            if len(waiting) > AHEAD:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
 
 
-def _part(found: _Scan | Chosen) -> _Part:
-    return found if isinstance(found, Chosen) else (found.batch(), found.accounts())
+def _parts(group: Sequence[Chosen], settings: Settings) -> list[_Part]:
+    found = _scan(_read(group, settings), settings)
+    return [one if isinstance(one, Chosen) else (one.batch(), one.accounts()) for one in found]
 
 
 def _groups(chosen: Iterable[Chosen]) -> Iterator[list[Chosen]]:
@@ -192,9 +193,10 @@ class _Scan:
 
     def _run(self, bounds: np.ndarray) -> int:
         slots = np.zeros((len(_COLUMNS), kernel.SLOTS), dtype=np.int32)
+        last = np.full((len(_COLUMNS), kernel.PLACES), -1, dtype=np.int64)
         regular = kernel.scan(
             self.text, self.files[0].words, bounds, _roles(self.settings.columns), kernel.DATE_FORM, PLACE_LIMITS,
-            _month_starts(), _FIRST_MONTH, self.found, slots, self.labels, self.known, self.codes, self.times,
+            _month_starts(), _FIRST_MONTH, self.found, slots, self.labels, self.known, last, self.codes, self.times,
             self.degrees,
         )  # fmt: skip
         strange = np.flatnonzero(self.found[:regular, 2])

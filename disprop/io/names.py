@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from disprop.codelists import force_code
-from disprop.errors import UsageError
+from disprop.codelists import known_force
 from disprop.io.rules import FOLDER_DIFFERS
 from disprop.months import month_number
 
@@ -46,7 +45,7 @@ def claim(path: str) -> Claim:
     parts = PurePosixPath(path.replace("\\", "/"))
     force, month, strange = _from_name(parts.stem)
     folder = parts.parent.name
-    folder_month, folder_force = _month(folder), _force(folder)
+    folder_month, folder_force = _month(folder), known_force(folder)
     differs = (month not in (None, folder_month) and folder_month is not None) or (
         force not in (None, folder_force) and folder_force is not None
     )
@@ -71,24 +70,15 @@ def _from_name(stem: str) -> tuple[str | None, int | None, str]:
     """Force, month, and the force part when it is not known."""
     official = _OFFICIAL.match(stem)
     if official:
-        force = _force(official[2])
+        force = known_force(official[2])
         return force, month_number(official[1]), "" if force else official[2]
     short = _SHORT.fullmatch(stem)
-    if short and (short[2] is None or _force(short[2])):
-        return _force(short[2] or ""), month_number(short[1]), ""
+    if short and (short[2] is None or known_force(short[2])):
+        return known_force(short[2] or ""), month_number(short[1]), ""
     alone = _FORCE_ONLY.fullmatch(stem)
-    return (_force(alone[1]) if alone else None), None, ""
+    return (known_force(alone[1]) if alone else None), None, ""
 
 
 def _month(text: str) -> int | None:
     match = re.fullmatch(_MONTH, text, re.ASCII)
     return month_number(text) if match else None
-
-
-def _force(text: str) -> str | None:
-    if not text:
-        return None
-    try:
-        return force_code(text)
-    except UsageError:
-        return None

@@ -17,6 +17,8 @@ PADDING = 16
 WORDS = 2048
 """Distinct labels that a column may have in one buffer."""
 SLOTS = 4 * WORDS
+PLACES = 256
+"""Beginnings of labels that a column remembers."""
 LONGEST_LINE = 65_536
 
 UNUSED, DATE, LATITUDE, LONGITUDE = -1, -2, -3, -4
@@ -31,7 +33,7 @@ _DATE_WIDTH, _DAY = 25, 86_400
 _BAD = -(2**62)
 _LONGEST_NUMBER = 15  # digits below 2^53, so that one division gives the nearest float64, as every correct parser does
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_TO_SLOT, _FOLD = np.uint64(51), np.uint64(32)
+_TO_SLOT, _TO_PLACE, _FOLD = np.uint64(51), np.uint64(56), np.uint64(32)
 _ONE, _THREE, _SEVEN, _SIXTY_THREE = np.uint64(1), np.uint64(3), np.uint64(7), np.uint64(63)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -45,6 +47,15 @@ def _word(words, at, n):  # type: ignore[no-untyped-def]
 
 
 @inner
+def _same(words, one, other, n):  # type: ignore[no-untyped-def]
+    """Whether the `n` bytes at two places are the same."""
+    i = 0
+    while i < n and _word(words, one + i, n - i) == _word(words, other + i, n - i):
+        i += 8
+    return i >= n
+
+
+@inner
 def _find(words, at, n, slots, known):  # type: ignore[no-untyped-def]
     """The slot of a label of `n` bytes, and its number: -1 when it is new. `known` holds starts and lengths."""
     mixed = np.uint64(n)
@@ -54,35 +65,32 @@ def _find(words, at, n, slots, known):  # type: ignore[no-untyped-def]
     slot = np.int64((mixed * _MIX) >> _TO_SLOT)
     while slots[slot] != 0:
         code = np.int64(slots[slot]) - 1
-        different = known[2 * code + 1] != n
-        i = 0
-        while i < n and not different:
-            different = _word(words, at + i, n - i) != _word(words, known[2 * code] + i, n - i)
-            i += 8
-        if not different:
+        if known[2 * code + 1] == n and _same(words, at, known[2 * code], n):
             return slot, code
         slot = (slot + 1) & (SLOTS - 1)
     return slot, -1
 
 
 @inner
-def _number(text, at, stop):  # type: ignore[no-untyped-def]
-    """A plain decimal such as -1.85: digits, and digits after a point if there is one; NaN for anything else."""
+def _number(text, at):  # type: ignore[no-untyped-def]
+    """A plain decimal such as -1.85 (digits, and digits after a point if there is one), and where it ends."""
     sign = -1.0 if text[at] == _MINUS else 1.0
     first = at + 1 if text[at] == _MINUS else at
-    whole, scale, point = np.int64(0), 1.0, stop
-    for i in range(first, stop):
+    whole, scale, point = np.int64(0), 1.0, np.int64(-1)
+    i = first
+    while True:
         digit = np.int64(text[i]) - 48
         if 0 <= digit <= 9:
             whole = whole * 10 + digit
-            scale = scale * 10.0 if i > point else scale
-        elif digit == _POINT - 48 and point == stop:
+            scale = scale * 10.0 if point >= 0 else scale
+        elif digit == _POINT - 48 and point < 0:
             point = i
         else:
-            return np.nan
-    if first == stop or point == first or point == stop - 1 or stop - first > _LONGEST_NUMBER:
-        return np.nan
-    return sign * (whole / scale)
+            break
+        i += 1
+    if i == first or point == first or point == i - 1 or i - first > _LONGEST_NUMBER:
+        return np.nan, i
+    return sign * (whole / scale), i
 
 
 @inner
@@ -115,6 +123,21 @@ def _seconds(text, at, form):  # type: ignore[no-untyped-def]
 
 
 @inner
+def _begins_as(words, at):  # type: ignore[no-untyped-def]
+    """Where a column remembers the label that its last field with these 8 bytes at its beginning had."""
+    return np.int64((_word(words, at, 8) * _MIX) >> _TO_PLACE)
+
+
+@inner
+def _fits(text, words, at, stop, code, known):  # type: ignore[no-untyped-def]
+    """Whether the field at `at` is label `code`; no label holds a byte that ends a field."""
+    end = at + known[2 * code + 1]
+    if end >= stop or text[end] > _COMMA or (_ENDS >> np.int64(text[end])) & 1 == 0:
+        return False
+    return _same(words, at, known[2 * code], end - at)
+
+
+@inner
 def _lines(text, start, stop):  # type: ignore[no-untyped-def]
     """How many line feeds there are, counted apart from the splitting; -1 where a byte is not ASCII."""
     n, most = 0, np.uint8(0)
@@ -126,12 +149,12 @@ def _lines(text, start, stop):  # type: ignore[no-untyped-def]
 
 @kernel(
     "int64(uint8[::1], uint64[::1], int64[:,::1], int64[::1], uint8[::1], float64[::1], int64[::1], int64,"
-    " int64[:,::1], int32[:,::1], int64[:,::1], int64[::1], int32[:,::1], int64[:,::1], float64[:,::1])",
+    " int64[:,::1], int32[:,::1], int64[:,::1], int64[::1], int64[:,::1], int32[:,::1], int64[:,::1], float64[:,::1])",
     wraps=True,
 )
 def scan(  # type: ignore[no-untyped-def]
     text, words, bounds, roles, form, limits, months, first_month,
-    out_files, out_slots, out_labels, out_known, out_codes, out_times, out_degrees,
+    out_files, out_slots, out_labels, out_known, out_last, out_codes, out_times, out_degrees,
 ):  # fmt: skip
     """Scan the lines of several files, one after the other; returns how many files, up to the first irregular one.
 
@@ -152,15 +175,25 @@ def scan(  # type: ignore[no-untyped-def]
         while at < stop:
             line = at
             for j in range(roles.size):
-                begin = at
-                while text[at] > _COMMA or (_ENDS >> np.int64(text[at])) & 1 == 0:
-                    at += 1
+                begin, role, code, degrees, place = at, roles[j], -1, np.nan, 0
+                if role >= 0 and text[at] != _COMMA:
+                    place = _begins_as(words, at)
+                    code = out_last[role, place]
+                    if code >= 0 and _fits(text, words, at, stop, code, out_labels[role]):
+                        at += out_labels[role, 2 * code + 1]
+                    else:
+                        code = -1
+                elif role == DATE and at + _DATE_WIDTH < stop:
+                    at += _DATE_WIDTH
+                elif role < DATE and text[at] > _COMMA:
+                    degrees, at = _number(text, at)
+                if code < 0 and role > LATITUDE:
+                    while text[at] > _COMMA or (_ENDS >> np.int64(text[at])) & 1 == 0:
+                        at += 1
                 if text[at] != _COMMA and j < roles.size - 1:
                     return file
-                role = roles[j]
                 if role >= 0:
-                    code = -1
-                    if at > begin:
+                    if code < 0 and at > begin:
                         slot, code = _find(words, begin, at - begin, out_slots[role], out_labels[role])
                         if code < 0:
                             code = out_known[role]
@@ -168,6 +201,7 @@ def scan(  # type: ignore[no-untyped-def]
                                 return file
                             out_slots[role, slot] = out_known[role] = code + 1
                             out_labels[role, 2 * code], out_labels[role, 2 * code + 1] = begin, at - begin
+                        out_last[role, place] = code
                     out_codes[role, row] = code
                 elif role == DATE:
                     seconds = _seconds(text, begin, form) if at - begin == _DATE_WIDTH else _BAD
@@ -179,11 +213,9 @@ def scan(  # type: ignore[no-untyped-def]
                         month += 1
                     out_times[0, row], out_times[1, row] = seconds, first_month + month
                 elif role < DATE:
-                    axis, degrees = LATITUDE - role, np.nan
-                    if at > begin:
-                        degrees = _number(text, begin, at)
-                        if not limits[2 * axis] <= degrees <= limits[2 * axis + 1]:
-                            return file
+                    axis = LATITUDE - role
+                    if at > begin and not limits[2 * axis] <= degrees <= limits[2 * axis + 1]:
+                        return file
                     out_degrees[axis, row] = degrees
                 at += 1
             if text[at - 1] == _RETURN:

@@ -104,6 +104,20 @@ def test_carriage_return_and_line_feed(tmp_path):
     assert left == []
 
 
+def test_labels_that_begin_alike_are_told_apart(tmp_path):
+    alike = ["Male", "Males", "Male and more", "Male and mor", "Mal", "Male and more", "Male", "", "Male and moss"]
+    last = ["True", "Tru", "True", "False", "", "True"]
+    rows = [fields(Gender=alike[i % 9], Outcome=alike[i * 5 % 9], Removal=last[i % 6]) for i in range(400)]
+    write_csv(tmp_path / KENT, rows)
+    assert both_ways(tmp_path)[1] == []
+
+
+@pytest.mark.parametrize("place", ["52.1.2", "52.", ".5", "-", "52-1", "5 2", "52.1x"])
+def test_a_place_that_is_no_plain_decimal_is_left_to_the_careful_reader(tmp_path, place):
+    write_csv(tmp_path / KENT, [fields(), fields(Latitude=place)])
+    assert len(both_ways(tmp_path)[1]) == 1
+
+
 @pytest.mark.parametrize("name", ["stops.csv", "kent.csv", "2019-04/stops.csv"])
 def test_names_that_lack_force_or_month(tmp_path, name):
     write_csv(tmp_path / name, REGULAR)
