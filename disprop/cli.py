@@ -42,6 +42,7 @@ class Commands(click.Group):
         "forces": ("disprop.commands_forces", "forces"),
         "months": ("disprop.commands_forces", "months"),
         "looks": ("disprop.commands_forces", "looks"),
+        "mapping": ("disprop.commands_mapping", "mapping"),
         "sentinels": ("disprop.commands_forces", "sentinels"),
         "store": ("disprop.commands_store", "store"),
     }

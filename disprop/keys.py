@@ -28,9 +28,9 @@ class KeyedHash:
     """Hashes of identifiers under one secret: 64-bit BLAKE2b, keyed.
 
     Case and white space around an identifier do not matter; anything else does, so `0412` and `412` are two officers.
-    0 stands for no identifier and is never a hash. That any two of a million identifiers share a hash has a chance of 1
-    in 37 million. `of` says what sort of identifier a text is (`officer`, `person`, `reference` ...): the same digits as a
-    collar number and as a person's number are two hashes.
+    0 stands for no identifier and is never a hash. Among a million identifiers, that any two share a hash has a chance
+    of 1 in 37 million. `of` says what sort of identifier a text is (`officer`, `person`, `reference` ...): the same
+    digits as a collar number and as a person's number are two hashes.
 
     secret: 16 to 64 bytes. Raises UsageError for another length.
 

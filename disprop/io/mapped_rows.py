@@ -252,6 +252,8 @@ class MappedRows:
             return self._time(piece, name, dates)
         if dtype == "items":
             return self._items(piece, name)
+        if f"{name}:years" in at:
+            return self.labels[name].years(self._column(piece, f"{name}:years"))
         if name not in at or dtype in ("month", "degrees"):
             return None
         if dtype == "key":

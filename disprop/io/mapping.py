@@ -25,8 +25,9 @@ from disprop.records import KINDS, Column, Kind, kind_of
 NEUTRAL = "police.uk"
 """Code scheme under which no short code of an ethnic group means anything: what holds where none was declared."""
 
-ROLES = ("date", "time", "duration")
-"""What a source column may be of a time: its date, its time of day, or (not of event_time) how long after it."""
+ROLES = {"time": ("date", "time", "duration"), "age_band": ("years",)}
+"""What a source column may be of a canonical one: of a time its date, its time of day, or (not of event_time) how long
+after it; of an age band the age in years."""
 
 TAKEN = ("police.uk", "home-office", "frame", "parquet")
 NAME_LENGTH = 24
@@ -230,11 +231,10 @@ def _check_columns(mapping: ColumnMapping) -> None:
     for header, target in mapping.columns.items():
         column, role = split_role(target)
         spec = _spec(mapping, "columns", header, column)
-        if role and (spec.dtype != "time" or role not in ROLES):
-            _wrong(
-                f"columns, {header!r}",
-                f"{target!r} is not understood; {', '.join(ROLES)} may follow the name of a time",
-            )
+        roles = ROLES.get(column if column in ROLES else spec.dtype, ())
+        if role and role not in roles:
+            may = f"{', '.join(roles)} may follow" if roles else "nothing may follow"
+            _wrong(f"columns, {header!r}", f"{target!r} is not understood; {may} {column}:")
         if target == "event_time:duration":
             _wrong(f"columns, {header!r}", "event_time has no duration; end_time may")
         if target in seen and spec.dtype != "items":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,7 @@ from disprop.records import join_items
 if TYPE_CHECKING:
     import pyarrow as pa
 
+OLDEST = 120
 MOST_UNKNOWN = 500
 """More labels than this that no codelist knows are no spellings: the column holds something else."""
 
@@ -56,6 +58,10 @@ class LabelColumn:
         return self.mapping.scheme_of(self.name)
 
     @cached_property
+    def _is_items(self) -> bool:
+        return self.mapping.specs[self.name].dtype == "items"
+
+    @cached_property
     def _lists(self) -> list[str]:
         return self.mapping.codelists(self.name)
 
@@ -65,7 +71,7 @@ class LabelColumn:
         if normalise(word) in self._values:
             return self._values[normalise(word)].strip() or None
         known = bool(word) and self.mapping.understands(self.name, word)
-        if not known and word.casefold() in BLANK_WORDS:
+        if word.casefold() in BLANK_WORDS and (self._is_items or not known):
             return None
         if self._lists:
             self._watch(word, known=known)
@@ -99,6 +105,12 @@ class LabelColumn:
     def array(self, column: pa.Array) -> pa.DictionaryArray:
         words, at = distinct(column)
         return coded_array([self.label(word) for word in words], at)
+
+    def years(self, column: pa.Array) -> pa.DictionaryArray:
+        """Age bands of ages in years; what is no age stays visible, as a label that nobody knows."""
+        words, at = distinct(column)
+        found = [self.label(word) for word in words]
+        return coded_array([word and (age_band(self._lists[0], word) or word) for word in found], at)
 
     def items(self, column: pa.Array) -> tuple[list[frozenset[str]], np.ndarray]:
         """The sets of items in the cells of a column, and each row's."""
@@ -136,6 +148,25 @@ def _refuse_coded(column: LabelColumn, word: str) -> None:
             column.file,
             f"{word!r} in {column.name} is {said}; declare `scheme` in the mapping, or map the value",
         )
+
+
+def age_band(name: str, years: str) -> str | None:
+    """The band of an age in whole years, in one of the lists of age bands; None where it is no age.
+
+    >>> age_band("age_band", "17"), age_band("force_age_band", "65.0"), age_band("age_band", "1987")
+    ('10-17', '65 and over', None)
+    """
+    match = re.fullmatch(r"(\d{1,3})(?:\.0+)?", years.strip(), re.ASCII)
+    if match is None or int(match[1]) > OLDEST:
+        return None
+    return next(code for code in codelist(name).groups if _within(int(match[1]), code))
+
+
+def _within(years: int, band: str) -> bool:
+    first, *last = map(int, re.findall(r"\d+", band))
+    if last:
+        return first <= years <= last[0]
+    return years < first if "under" in band.casefold() else years > first or (years == first and "and" in band)
 
 
 def joined(several: Sequence[tuple[list[frozenset[str]], np.ndarray]], rows: int) -> pa.DictionaryArray:
