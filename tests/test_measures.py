@@ -487,6 +487,12 @@ def test_where_known_is_refused_when_blanks_depend_on_the_outcome():
     assert dp.linked_find_where_known(even).iloc[0].estimate > 0
 
 
+def test_where_known_is_refused_when_there_is_nothing_to_compare_blanks_with():
+    found = dp.linked_find_where_known(finds(100, linked=("True", None), outcome=("Arrest",))).iloc[0]
+    assert np.isnan(found.estimate)
+    assert found.flag.startswith("refused: without records of both kinds")
+
+
 def test_any_find_is_known_from_old_labels_only():
     new = finds(300, outcome=("A no further action disposal", "Arrest"))
     assert "refused" in dp.find_rate(new, find="any_find").iloc[0].flag

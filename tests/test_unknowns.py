@@ -50,6 +50,15 @@ def test_where_no_share_tips_it_says_so():
         dp.tipping_share(TALLY, POPULATION, reference="everyone")
 
 
+def test_a_force_without_residents_shares_out_nothing_among_the_others():
+    rows = SOME + many(2000, seed=4, force="btp", search_type="Person search")
+    pooled = dp.tally(Rows(rows), by=["ethnicity_self", "ethnicity_officer"])
+    for measure in (dp.rate_ratio_allocated, dp.rate_ratio_imputed):
+        alone, both = (by_group(measure(tally, POPULATION, by=[])) for tally in (TALLY, pooled))
+        assert both["numerator"].tolist() == alone["numerator"].tolist()
+        assert both["estimate"].tolist() == alone["estimate"].tolist()
+
+
 def plain_allocation(rows, strata):
     """Stated + unknown shared out like the stated of the stratum, every stratum having stated records."""
     counts = Counter((tuple(row[s] for s in strata), group(row)) for row in rows)

@@ -135,7 +135,7 @@ MEASURES = {
             "decomposed",
             "area_decomposition",
             "What a ratio is made of: between forces, between areas, within areas.",
-            ("area",),
+            ("area", "ethnicity_officer"),
             True,
             True,
         ),

@@ -19,10 +19,12 @@ from disprop.intervals import (
     rate_difference_interval,
     within_strata_excess,
 )
-from disprop.measures.exposed import Holes
+from disprop.measures.exposed import Holes, default_by
+from disprop.measures.not_recorded import share_out
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame
 from disprop.measures.ratios import dispersed_name, month_dispersion, ratio_frame
 from disprop.measures.strata import Strata, split
+from disprop.measures.unknowns import RESEMBLE
 from disprop.results import join_flags, text_where
 from disprop.tallies import AREA, Tally
 
@@ -76,10 +78,15 @@ def area_decomposition(
       sum((n1k / n0k)^2 ck))), phi the month dispersion.
     - `mantel_haenszel_within_forces`, `mantel_haenszel_within_areas`: beside, because others print them. They are no
       part of the product.
+    - `ratio_not_recorded`, `rate_ratio_allocated`: one step further, the records that state no group. The factor by
+      which `rate_ratio` would change if the unknown records of these areas were shared out like the stated ones of the
+      same month, officer-defined ethnicity (where the tally has it) and area, and the ratio it leads to; `method` names
+      the rule. An assumption worked out, without limits: the bounds of `rate_ratio` assume nothing.
     - `breslow_day_within_areas`: chi-square of whether areas share one ratio, over its degrees of freedom.
 
     tally: axis `area` among others. population: residents by force, area and `of`. by: further axes of the rows;
-    default every axis of the tally but month, area and `of`. Other arguments as `rate_ratio`.
+    default every axis of the tally but month, area, officer-defined ethnicity and `of`. Other arguments as in
+    `rate_ratio`.
 
     Raises UsageError for the reference `everyone`, and without residents by area; Refused when no record has an area;
     else what `rate_ratio` raises.
@@ -100,10 +107,12 @@ def area_decomposition(
     """
     if reference == EVERYONE:
         raise UsageError("a group is part of 'everyone': compare it with a group or with 'everyone else'")
+    by = default_by(tally, without=[of, AREA, "ethnicity_officer"]) if by is None else by
     strata = _by_area(tally, population, of, reference, by, holes, perceived)
     if tally.total and not tally.axis(AREA).groups:
         raise Refused(
-            "no search has an area: give boundaries (disprop.with_areas, --areas FILE), or records with areas"
+            "no search has an area: add --areas FILE, a file of boundaries of local authorities "
+            "(in Python disprop.with_areas), or give records that have a column area"
         )
     phi = _dispersion(strata)
     several = "force" not in strata.pairs.groups
@@ -111,12 +120,14 @@ def area_decomposition(
     levels = {"areas": strata} if not several else {"forces": _joined(strata, homes), "areas": strata}
     found = decompose_ratio(**_counts(strata), force=homes)
     unit, betweens = tally.unit, ["forces", "areas"] if several else ["areas"]
+    whole = _joined(strata, np.zeros(len(homes)))
     factors = dict(zip(("forces", "areas"), np.exp(found.log_step[:, :2]).T))
     excess = dict(zip(("forces", "areas"), found.excess_step[:, :2].T))
     frames = [
-        _ratios(_joined(strata, np.zeros(len(homes))), phi, confidence, "rate_ratio"),
+        _ratios(whole, phi, confidence, "rate_ratio"),
         *(_ratios(level, phi, confidence, f"rate_ratio_within_{name}") for name, level in levels.items()),
         *(_step(strata, f"ratio_between_{name}", factors[name], "factor") for name in betweens),
+        *_not_recorded(strata, whole, tally, population, of, reference),
         _crude_excess(strata, phi, confidence, unit),
         *(_step(strata, f"excess_between_{name}", excess[name], unit) for name in betweens),
         _within_excess(strata, phi, confidence, unit),
@@ -308,6 +319,34 @@ def _worth_with_the_group_inside(
 def _step(strata: Strata, measure: str, values: np.ndarray, unit: str) -> pd.DataFrame:
     """Rows of a part that has no limits of its own."""
     return _rows(strata, {"measure": measure, "estimate": values, "unit": unit})
+
+
+def _not_recorded(
+    strata: Strata, recorded: Strata, tally: Tally, population: Tally, of: str, reference: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The step from the recorded ratio to the one with the unknown shared out, and that ratio."""
+    shared, rule = share_out(strata, tally, population, of, reference)
+    allocated = _joined(shared, np.zeros(len(strata.codes)))
+    ratios = [_crude(level) for level in (recorded, allocated)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = ratios[1] / ratios[0]
+        expected = allocated.n1[:, 0] * allocated.c[:, 0] / allocated.n0[:, 0]
+    noted = replace(strata, pairs=replace(strata.pairs, flag=_with_flag(strata.pairs.flag, RESEMBLE)))
+    step = {"measure": "ratio_not_recorded", "estimate": factor, "unit": "factor", "method": rule}
+    ratio = {"measure": "rate_ratio_allocated", "estimate": ratios[1], "unit": "ratio", "method": rule}
+    counts = {"numerator": allocated.a[:, 0], "denominator": expected}
+    return _rows(noted, step), _rows(noted, ratio | counts)
+
+
+def _crude(whole: Strata) -> np.ndarray:
+    """The ratio of comparisons whose areas are joined to one."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (whole.a[:, 0] / whole.n1[:, 0]) / (whole.c[:, 0] / whole.n0[:, 0])
+    return np.where(whole.c[:, 0] > 0, ratio, np.nan)
+
+
+def _with_flag(flags: np.ndarray, remark: str) -> np.ndarray:
+    return np.array([join_flags(flag, remark) for flag in flags], dtype=object)
 
 
 def _crude_excess(strata: Strata, phi: np.ndarray, confidence: float, unit: str) -> pd.DataFrame:

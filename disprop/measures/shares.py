@@ -36,6 +36,15 @@ BOUNDS_UNKNOWN_SHARE = 0.05
 BLANK_GAP = 0.05
 """`where known` is refused when blanks differ by more than this between no-action and positive outcomes."""
 
+BLANKS_DIFFER = (
+    "refused: the flag is blank more often for one kind of outcome than the other, so records with a flag are not like "
+    "the rest"
+)
+NOTHING_TO_COMPARE = (
+    "refused: without records of both kinds, with a positive outcome and with none, nothing tells whether records with "
+    "a flag are like the rest"
+)
+
 PARTLY = "on the months there are"
 MUCH_UNKNOWN = f"more than {BOUNDS_UNKNOWN_SHARE:.0%} of outcomes are not known: see the bounds"
 
@@ -106,7 +115,8 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
     """Linked finds among the records that carry a flag: another figure than `find_rate`, and seldom safe.
 
     Refused where the share of blank flags differs by more than 5 points between no-action and positive outcomes: then
-    the records with a flag are not like the others. Numerator as under `linked_positive`; limits Wilson.
+    the records with a flag are not like the others. Refused too where either kind has no records: then nothing tells.
+    Numerator as under `linked_positive`; limits Wilson.
 
     Arguments, columns and errors as `find_rate`; measure "linked_find_where_known".
 
@@ -125,12 +135,7 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = np.abs(blank_positive / positive - blank_none / none)
     refused = ~(gap <= BLANK_GAP)
-    flags = np.where(
-        refused,
-        "refused: the flag is blank more often for one kind of outcome than the other, so records with a flag are "
-        "not like the rest",
-        "among records with a flag only",
-    )
+    flags = np.select([np.isnan(gap), refused], [NOTHING_TO_COMPARE, BLANKS_DIFFER], "among records with a flag only")
     interval = proportion_interval(
         events=np.where(refused, 0, yes), trials=np.where(refused, 0, known), confidence=confidence
     )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from disprop.coverage import covered_only, month_coverage
+from disprop.coverage import covered_only
 from disprop.errors import UsageError
 from disprop.intervals import proportion_interval
-from disprop.measures.exposed import Holes, default_by
+from disprop.measures.exposed import Holes, cover_for, default_by
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up, sides
 from disprop.results import join_flags, result_frame
 from disprop.tallies import Tally
@@ -112,7 +112,8 @@ def rate_ratio_allocated(
     3          Other      89.52      0.93
     """
     pairs, stated, unknown, group, other = _stratified(tally, population, of, reference, by, strata, holes)
-    allocated = (stated + unknown[..., None] * _shares(stated)).reshape(len(stated), -1, stated.shape[-1]).sum(axis=1)
+    completed = stated + unknown[..., None] * stated_shares(stated)
+    allocated = completed.reshape(len(stated), -1, stated.shape[-1]).sum(axis=1)
     a, c = (allocated @ group.T).reshape(-1), (allocated @ other.T).reshape(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = pairs.n1 * c / pairs.n0
@@ -323,14 +324,14 @@ def _stratified(
     if of in strata or not strata:
         raise UsageError(f"strata need an axis other than {of}")
     pairs = pair_up(tally, population, of, reference, by, holes, False)
-    cut = covered_only(tally, month_coverage(tally)).project([*by, *strata, of])
+    cut = covered_only(tally, cover_for(tally, population, by)[0]).project([*by, *strata, of])
     known = np.isin(cut.axis(of).codes, cut.axis(of).groups)
     group, other = sides(cut.axis(of), reference)
     counts = cut.counts if by else cut.counts[None]
     return pairs, counts[..., known], counts[..., ~known].sum(axis=-1), group[:, known], other[:, known]
 
 
-def _shares(stated: np.ndarray) -> np.ndarray:
+def stated_shares(stated: np.ndarray) -> np.ndarray:
     """Share of each group among the stated of a stratum; without any, over its first axis, else over all strata."""
     levels = [
         stated,

@@ -88,7 +88,7 @@ def test_without_boundaries_no_search_has_an_area(run, files):
     options = ["--population", files / "residents.parquet"]
     code, _, err = run("measure", "area_decomposition", files / "files", "--by", "force", *options)
     assert code == 3
-    assert "no search has an area: give boundaries" in err
+    assert "no search has an area: add --areas FILE" in err
     assert len(err.strip().splitlines()) == 1
 
 

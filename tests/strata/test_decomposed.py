@@ -1,6 +1,7 @@
 """The waterfall of a ratio over a tally of areas, and the twin of the crude ratio, against plain counts of rows."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from disprop.areas import NEAR_NOTE, PLACED_NOTE
 from disprop.errors import Refused, UsageError
 from disprop.intervals import rate_ratio_interval
 from disprop.measures.decomposed import MOVED, NO_TWIN, WITHIN_AREAS
+from disprop.measures.unknowns import RESEMBLE
 from disprop.provenance import Account
 from disprop.tallies import fold
 from tests import naive as plain
@@ -91,6 +93,74 @@ def test_all_forces_together(reference):
     assert found["mantel_haenszel_within_forces"] == pytest.approx(naive.mantel_haenszel_rates(by_force, 0.95)[0])
     statistic, freedom = naive.breslow_day_of_rates(strata)
     assert found["breslow_day_within_areas"] == pytest.approx(statistic / freedom)
+
+
+# Not recorded --------------------------------------------------------------------------------------------------------
+
+
+def shared_out(rows, group, officers):
+    """Count of a group in the areas that take part, their unknown records shared out; plain loops over the rows."""
+    stratum = (
+        (lambda r: (r["month"], r["ethnicity_officer"], r["area"]))
+        if officers
+        else (lambda r: (r["month"], None, r["area"]))
+    )
+    stated, wider, every = Counter(), Counter(), Counter()
+    for row in rows:
+        of = plain.group5(row["ethnicity_self"])
+        if of in plain.GROUPS:
+            month, officer, area = stratum(row)
+            stated[month, officer, area, of] += 1
+            wider[officer, area, of] += 1
+            every[of] += 1
+    total = sum(stated[key] for key in stated if key[3] in naive_groups(group) and key[2] in AREAS_OF_ALL)
+    for row in rows:
+        month, officer, area = stratum(row)
+        if area not in AREAS_OF_ALL or plain.group5(row["ethnicity_self"]) in plain.GROUPS:
+            continue
+        shares = [
+            {g: stated[month, officer, area, g] for g in plain.GROUPS},
+            {g: wider[officer, area, g] for g in plain.GROUPS},
+            {g: every[g] for g in plain.GROUPS},
+        ]
+        share = next(s for s in shares if sum(s.values()))
+        total += sum(share[g] for g in naive_groups(group)) / sum(share.values())
+    return total
+
+
+@pytest.mark.parametrize("officers", [True, False])
+@pytest.mark.parametrize("reference", ["White", "everyone else"])
+def test_not_recorded_is_one_step_further_with_its_rule_named(officers, reference):
+    axes = ["area", "ethnicity_self"] + ["ethnicity_officer"] * officers
+    some = ROWS[:900]  # few enough that some strata have nobody stated
+    found = parts_of(dp.area_decomposition(dp.tally(Rows(some), by=axes), EVERYWHERE, by=[], reference=reference))
+    a, c = (shared_out(some, group, officers) for group in ("Black", reference))
+    n1, n0 = (sum(years(group, area) for area in AREAS_OF_ALL) for group in ("Black", reference))
+    row = found.loc["rate_ratio_allocated"]
+    assert row.estimate == pytest.approx((a / n1) / (c / n0), rel=1e-12)
+    assert row.numerator == pytest.approx(a)
+    steps = found.loc[[*FACTORS, "ratio_not_recorded"], "estimate"]
+    assert np.log(steps).sum() == pytest.approx(np.log(row.estimate), abs=1e-12)
+    rule = "allocated within month x ethnicity_officer x area" if officers else "allocated within month x area"
+    assert row.method == found.loc["ratio_not_recorded", "method"] == rule
+    assert RESEMBLE in row.flag
+    assert found.loc["rate_ratio", "bound_low"] < row.estimate < found.loc["rate_ratio", "bound_high"]
+
+
+def test_not_recorded_by_force_is_of_each_force_alone():
+    axes = ["area", "ethnicity_self", "ethnicity_officer"]
+    kent = [row for row in ROWS if row["force"] == "kent"]
+    both, alone = (dp.area_decomposition(dp.tally(Rows(rows), by=axes), EVERYWHERE) for rows in (ROWS, kent))
+    for measure in ("ratio_not_recorded", "rate_ratio_allocated"):
+        one, other = (parts_of(frame, force="kent").loc[measure, "estimate"] for frame in (both, alone))
+        assert one == pytest.approx(other, rel=1e-12)
+
+
+def test_with_all_recorded_there_is_no_step():
+    stated = [row for row in ROWS if plain.group5(row["ethnicity_self"]) in plain.GROUPS]
+    found = parts_of(dp.area_decomposition(tally_of(stated), EVERYWHERE, by=[]))
+    assert found.loc["ratio_not_recorded", "estimate"] == 1
+    assert found.loc["rate_ratio_allocated", "estimate"] == found.loc["rate_ratio", "estimate"]
 
 
 @pytest.mark.parametrize("force", ["kent", "west-midlands"])
