@@ -12,18 +12,19 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from itertools import takewhile
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from itertools import groupby, takewhile
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from disprop.errors import DispropError
-from disprop.io.archive import CHUNK, Stream
+from disprop.io.archive import CHUNK, Stream, refuse_changed
 from disprop.io.choice import Chosen
 from disprop.io.columns import LABELS, PLACE, PLACE_LIMITS, PUBLISHED, blanked
 from disprop.io.dates import from_clock
 from disprop.io.intake import FileAccount, Settings, check_balance, count_months, note_given_force, observe, read_file
+from disprop.io.names import Claim
 from disprop.kernels import csv as kernel
 from disprop.kernels._jit import interpreted
 from disprop.months import FIRST_YEAR, LAST_YEAR, month_number
@@ -40,6 +41,7 @@ GROUP = CHUNK
 THREADS, AHEAD = 2, 3
 
 _HEADERS = [",".join(spec.police_uk for spec in PUBLISHED).encode() + end for end in (b"\n", b"\r\n")]
+_LONGEST_HEADER = max(map(len, _HEADERS))
 _SHORTEST_LINE = len(PUBLISHED) + len("2019-04-30T23:30:00+00:00")
 _FIRST_MONTH = month_number(f"{FIRST_YEAR}-01")
 _COLUMNS = tuple(spec.name for spec in PUBLISHED if spec.name in LABELS)
@@ -54,9 +56,13 @@ def read_members(
     """
     total = sum(one.member.size for one in chosen)
     done = 0
-    for part in _scanned(chosen, settings) if _is_worth_it(total) else chosen:
+
+    def report_on(one: Chosen) -> Callable[[int], None] | None:
+        return None if progress is None else partial(_report, progress, done, total, one.member.name)
+
+    for part in _scanned(chosen, settings, report_on) if _is_worth_it(total) else chosen:
         if isinstance(part, Chosen):
-            report = None if progress is None else _reporter(progress, done, total, part.member.name)
+            report = report_on(part)
             account = _account(part, settings)
             for batch in read_file(part.member, part.claim, settings, account, report):
                 yield batch, []
@@ -75,8 +81,8 @@ def _is_worth_it(size: int) -> bool:
     return size >= FEWEST_BYTES and not interpreted()
 
 
-def _reporter(progress: Progress, done: int, total: int, name: str) -> Callable[[int], None]:
-    return lambda n: progress(done + n, total, name)
+def _report(progress: Progress, done: int, total: int, name: str, n: int) -> None:
+    progress(done + n, total, name)
 
 
 def _account(one: Chosen, settings: Settings) -> FileAccount:
@@ -86,19 +92,32 @@ def _account(one: Chosen, settings: Settings) -> FileAccount:
 # Groups of files: each is read, digested and scanned by one of two threads, while this one counts what came before.
 
 
-_Part = Chosen | tuple["pa.RecordBatch", list[FileAccount]]
+_Part = Chosen | tuple["pa.RecordBatch | None", list[FileAccount]]
+_Reports = Callable[[Chosen], Callable[[int], None] | None]
+_T = TypeVar("_T")
 
 
-def _scanned(chosen: Sequence[Chosen], settings: Settings) -> Iterator[_Part]:
+def _scanned(chosen: Sequence[Chosen], settings: Settings, report_on: _Reports) -> Iterator[_Part]:
     """What became of the members, in order: batches of regular files, and the other members as they are."""
     with ThreadPoolExecutor(THREADS) as workers:
-        waiting: deque[Future[list[_Part]]] = deque()
-        for group in _groups(chosen):
-            waiting.append(workers.submit(_parts, group, settings))
-            if len(waiting) > AHEAD:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        for is_large, groups in groupby(_groups(chosen), _is_large):
+            if is_large:
+                for group in groups:
+                    yield from _scanned_in_pieces(group[0], settings, workers, report_on(group[0]))
+            else:
+                for parts in _ahead(workers, (partial(_parts, group, settings) for group in groups)):
+                    yield from parts
+
+
+def _ahead(workers: ThreadPoolExecutor, tasks: Iterable[Callable[[], _T]]) -> Iterator[_T]:
+    """What the tasks return, in order; a few are under way while one is looked at."""
+    waiting: deque[Future[_T]] = deque()
+    for task in tasks:
+        waiting.append(workers.submit(task))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _parts(group: Sequence[Chosen], settings: Settings) -> list[_Part]:
@@ -120,9 +139,17 @@ def _groups(chosen: Iterable[Chosen]) -> Iterator[list[Chosen]]:
         yield group
 
 
+def _is_large(group: Sequence[Chosen]) -> bool:
+    """Whether a group is one file that is larger than a group."""
+    return group[0].member.size > GROUP
+
+
 @dataclass
 class _File:
-    """A member within a buffer: its lines are the bytes from `start` to `stop`, if it has the plain header."""
+    """A member, or a piece of one, within a buffer: its lines are the bytes from `start` to `stop`.
+
+    `is_plain`: it has the plain header, or follows a piece that has.
+    """
 
     chosen: Chosen
     account: FileAccount
@@ -134,18 +161,23 @@ class _File:
 
 def _read(group: Sequence[Chosen], settings: Settings) -> list[_File]:
     """The files of a group, read into one buffer. What cannot be read is left to the careful reader, to say why."""
-    size = sum(one.member.size for one in group if one.member.size <= GROUP)
+    size = sum(one.member.size for one in group)
     words = np.empty((size + kernel.PADDING) // 8 + 2, dtype=np.uint64)
     room = words.view(np.uint8).data
     files, at = [], 0
     for one in group:
         account, start = _account(one, settings), at
-        if account.force is not None and one.member.size <= GROUP:
+        if account.force is not None:
             at += _content(one, account, room[start : start + one.member.size + 1])
-        header = next((n for n in map(len, _HEADERS) if bytes(room[start : min(start + n, at)]) in _HEADERS), 0)
+        header = _header(bytes(room[start : min(start + _LONGEST_HEADER, at)]))
         files.append(_File(one, account, words, start + header, at, header > 0))
     room[at:] = bytes(len(room) - at)
     return files
+
+
+def _header(text: bytes) -> int:
+    """Bytes of the plain header with which a file begins; 0 where it has another."""
+    return next((len(header) for header in _HEADERS if text.startswith(header)), 0)
 
 
 def _content(one: Chosen, account: FileAccount, room: memoryview) -> int:
@@ -189,7 +221,7 @@ class _Scan:
         self.degrees = np.empty((2, rows), dtype=np.float64)
         self.found = np.zeros((len(files), 3), dtype=np.int64)
         self.text = files[0].words.view(np.uint8) if files else np.zeros(0, dtype=np.uint8)
-        self.regular = self._run(bounds) if files else 0
+        self.regular = self._run(bounds) if files and files[0].is_plain else 0
 
     def _run(self, bounds: np.ndarray) -> int:
         slots = np.zeros((len(_COLUMNS), kernel.SLOTS), dtype=np.int32)
@@ -213,16 +245,16 @@ class _Scan:
 
     def accounts(self) -> list[FileAccount]:
         """The accounts of the files, complete."""
+        self.count()
+        return [_closed(file.account, file.chosen.claim) for file in self.files]
+
+    def count(self) -> None:
+        """Adds the rows to the accounts of their files."""
         for (file, first, stop), lines in zip(self._pieces(), self.found[:, 1].tolist()):
-            account, codes = file.account, [file.account.force or ""]
-            account.read, account.yielded = lines, stop - first
-            account.notes.update(file.chosen.claim.notes)
-            note_given_force(account, file.chosen.claim)
+            file.account.read += lines
+            file.account.yielded += stop - first
             months = self.times[1, first:stop]
-            count_months(account, codes, np.zeros(len(months), dtype=np.int32), months)
-            check_balance(account)
-            observe(account, codes)
-        return [file.account for file in self.files]
+            count_months(file.account, [file.account.force or ""], np.zeros(len(months), dtype=np.int32), months)
 
     def batch(self) -> pa.RecordBatch:
         import pyarrow as pa
@@ -277,6 +309,72 @@ class _Scan:
     def _words(self, column: int) -> list[str]:
         at = self.labels[column, : 2 * self.known[column]].reshape(-1, 2).tolist()
         return [self.text[start : start + n].tobytes().decode() for start, n in at]
+
+
+def _closed(account: FileAccount, claim: Claim) -> FileAccount:
+    """The account of a file of which every row has been counted."""
+    account.notes.update(claim.notes)
+    note_given_force(account, claim)
+    check_balance(account)
+    observe(account, [account.force or ""])
+    return account
+
+
+# One large file: gone over twice, because whether it is regular shows at its end only.
+
+
+def _scanned_in_pieces(
+    one: Chosen, settings: Settings, workers: ThreadPoolExecutor, report: Callable[[int], None] | None
+) -> Iterator[_Part]:
+    """Batches of a large regular file; or the member as it is."""
+    if not _is_regular(one, settings, workers):
+        yield one
+        return
+    account = _account(one, settings)
+    pieces = _cut(one, account, report)
+    for scan in _ahead(workers, (partial(_Scan, [piece], settings) for piece in pieces)):
+        if not scan.regular:
+            refuse_changed(one.member.name)
+        scan.count()
+        if scan.rows:
+            yield scan.batch(), []
+    yield None, [_closed(account, one.claim)]
+
+
+def _is_regular(one: Chosen, settings: Settings, workers: ThreadPoolExecutor) -> bool:
+    account = _account(one, settings)
+    if account.force is None:
+        return False
+    try:
+        return all(_ahead(workers, (partial(_scans, piece, settings) for piece in _cut(one, account))))
+    except DispropError:  # what cannot be read is left to the careful reader, to say why
+        return False
+
+
+def _scans(piece: _File, settings: Settings) -> bool:
+    return _Scan([piece], settings).regular == 1
+
+
+def _cut(one: Chosen, account: FileAccount, report: Callable[[int], None] | None = None) -> Iterator[_File]:
+    """Pieces of a large file, each but the last ending at a line's end; the account's digest is known after them."""
+    with Stream(one.member, report) as stream:
+        rest, plain = b"", False
+        for chunk in stream.chunks():
+            text = rest + chunk
+            start = 0 if plain else _header(text[:_LONGEST_HEADER])
+            plain = plain or start > 0
+            stop = text.rfind(b"\n") + 1
+            rest = text[stop:]
+            yield _piece(one, account, text[start:stop], plain and len(rest) <= kernel.LONGEST_LINE)
+        if rest:
+            yield _piece(one, account, rest, plain)
+    account.sha256, account.bytes = stream.sha256, stream.bytes
+
+
+def _piece(one: Chosen, account: FileAccount, text: bytes, is_plain: bool) -> _File:
+    words = np.zeros((len(text) + kernel.PADDING) // 8 + 2, dtype=np.uint64)
+    words.view(np.uint8)[: len(text)] = np.frombuffer(text, dtype=np.uint8)
+    return _File(one, account, words, 0, len(text) if is_plain else 0, is_plain)
 
 
 def _is_utf_8(text: np.ndarray) -> bool:

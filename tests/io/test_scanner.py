@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from police_files import KENT, csv_text, fields, write_csv, write_text
 
-from disprop.errors import BalanceError, DispropError
-from disprop.io import csv_scan
+from disprop.errors import BalanceError, DispropError, InputRefused
+from disprop.io import archive, csv_scan
 from disprop.io.police_uk import read_police_uk
 from disprop.kernels import csv as kernel
 
@@ -288,6 +288,62 @@ def test_groups_hold_files_in_order(tmp_path, monkeypatch):
         source = read_police_uk(tmp_path)
         assert [batch.num_rows for batch in source.batches()] == [18, 18, 12]
         assert [file.name for file in source.files] == [str(tmp_path / name) for name in names]
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """Files larger than 2,000 bytes are large, and read in pieces of 700."""
+    monkeypatch.setattr(csv_scan, "GROUP", 2_000)
+    monkeypatch.setattr(archive, "CHUNK", 700)
+
+
+def test_a_large_file_is_scanned_in_pieces(tmp_path, in_pieces):
+    write_csv(tmp_path / KENT, [fields(Gender=f"label {i % 40}", Date=DATES[i % 3]) for i in range(300)])
+    write_regular(tmp_path, ESSEX)
+    (_, records, account, files, *_), left = both_ways(tmp_path)
+    assert left == []
+    assert len(records) == account.read == 300 + len(REGULAR) + 1
+    assert sorted(file.read for file in files) == [len(REGULAR) + 1, 300]
+
+
+DATES = ["2019-04-30T23:30:00+00:00", "2019-04-01T00:30:59+01:00", "2019-04-12T10:00:00+00:00"]
+
+
+@pytest.mark.parametrize("where", [0, 150, 299])
+def test_a_large_file_that_is_not_regular_anywhere_is_read_carefully_whole(tmp_path, in_pieces, where):
+    rows = [fields(Gender=f"label {i % 40}") for i in range(300)]
+    rows[where] = fields(Date="30/04/2019")
+    write_csv(tmp_path / KENT, rows)
+    assert len(both_ways(tmp_path)[1]) == 1
+
+
+@pytest.mark.parametrize("end", ["", "x", "\n\n"])
+def test_a_large_file_that_ends_strangely_is_read_carefully(tmp_path, in_pieces, end):
+    text = csv_text([fields() for _ in range(50)])
+    (tmp_path / KENT).write_text(text.rstrip("\n") + end, encoding="utf-8")
+    assert len(both_ways(tmp_path)[1]) == 1
+
+
+def test_a_large_file_that_names_no_force_or_has_a_line_without_end(tmp_path, in_pieces):
+    write_csv(tmp_path / "2019-04.csv", [fields() for _ in range(50)])
+    assert both_ways(tmp_path, force="kent")[1] == []
+    (tmp_path / KENT).write_bytes(TEXT + b"a" * 100_000)
+    assert len(both_ways(tmp_path / KENT)[1]) == 1
+
+
+def test_a_large_file_that_changes_between_the_two_times_is_refused(tmp_path, in_pieces, monkeypatch):
+    write_csv(tmp_path / KENT, [fields() for _ in range(50)])
+    was = csv_scan._is_regular
+
+    def change(one, *rest):
+        found = was(one, *rest)
+        text = (tmp_path / KENT).read_text(encoding="utf-8")
+        (tmp_path / KENT).write_text(text.replace("Male", '"Male"'), encoding="utf-8")
+        return found
+
+    monkeypatch.setattr(csv_scan, "_is_regular", change)
+    with scanner_from(0), pytest.raises(InputRefused, match="changed"):
+        list(read_police_uk(tmp_path).batches())
 
 
 def test_progress_ends_with_every_byte(tmp_path):
