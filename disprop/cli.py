@@ -41,6 +41,7 @@ class Commands(click.Group):
         "audit": ("disprop.audit.commands", "audit"),
         "forces": ("disprop.commands_forces", "forces"),
         "months": ("disprop.commands_forces", "months"),
+        "nightly": ("disprop.commands_nightly", "nightly"),
         "looks": ("disprop.commands_forces", "looks"),
         "mapping": ("disprop.commands_mapping", "mapping"),
         "sentinels": ("disprop.commands_forces", "sentinels"),
