@@ -24,7 +24,7 @@ from disprop.io.rules import (
     SWAPPED,
     UNKNOWN_COLUMN,
 )
-from disprop.records import SEARCH
+from disprop.records import KINDS, SEARCH
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +37,8 @@ PLACE = ("latitude", "longitude")
 PUBLISHED = tuple(sorted((spec for spec in SEARCH if spec.police_uk), key=lambda spec: spec.police_uk != "Type"))
 
 BLANK_WORDS = {"", "na", "n/a", "#n/a", "null", "none", "nan", "<na>"}
+NONE_SAYS_SOMETHING = ("health", "officer_injury", "person_injury")
+"""Columns in which `None` is an answer: no condition, no injury."""
 _NUMBER_WORDS = {"1", "0", "1.0", "0.0"}
 _NUMBER = re.compile(r"[+-]?\d{1,4}(?:[.,]\d*)?(?:[eE][+-]?\d\d?)?", re.ASCII)
 _NORTH, _EAST = (49.0, 61.5), (-9.0, 2.5)
@@ -57,23 +59,36 @@ class Binding:
         return [spec.police_uk for spec in PUBLISHED if spec.name in REQUIRED and spec.name not in self.at]
 
 
-def canonical(header: str) -> str | None:
+def canonical(header: str, *, kind: str | None = None) -> str | None:
     """Canonical name of a column header in any known spelling: police.uk, JSON interface, disprop.
+
+    kind: of a table of records in memory; it may have every column of its kind, the public files have those published.
 
     >>> canonical("Self-defined ethnicity"), canonical("age_range"), canonical("Crime ID")
     ('ethnicity_self', 'age_band', None)
+    >>> canonical("tactics"), canonical("tactics", kind="force_report")
+    (None, 'tactics')
     """
-    return _SPELLINGS.get(_plain(header))
+    name, plain = _SPELLINGS.get(_plain(header)), _plain(header)
+    if kind is None or (kind == "search" and name is not None):
+        return name
+    return next((spec.name for spec in KINDS[kind].columns if _plain(spec.name) == plain), None)
 
 
-def bind(header: Sequence[str], *, spelling: str = "police_uk", ignore: Iterable[str] = ("month",)) -> Binding:
+def bind(
+    header: Sequence[str],
+    *,
+    spelling: str = "police_uk",
+    ignore: Iterable[str] = ("month",),
+    kind: str | None = None,
+) -> Binding:
     """Canonical columns of a header.
 
     `spelling` says which of a column's names is the usual one here (`police_uk`, `api`, `name`); `ignore` names columns
-    that this source may not bring.
+    that this source may not bring; `kind` is that of a table in memory, see `canonical`.
     """
     unwelcome = set(ignore)
-    names = [None if name in unwelcome else name for name in map(canonical, header)]
+    names = [None if name in unwelcome else name for name in (canonical(text, kind=kind) for text in header)]
     places: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         if name is not None:
@@ -128,12 +143,13 @@ def blanked(name: str, encoded: pa.DictionaryArray, notes: Counter[str]) -> pa.D
 
     words = encoded.dictionary.to_pylist()
     plain = ["" if word is None else word.strip().casefold() for word in words]
-    blank = np.array([word in BLANK_WORDS for word in plain], dtype=bool)
+    blanks = BLANK_WORDS - {"none"} if name in NONE_SAYS_SOMETHING else BLANK_WORDS
+    blank = np.array([word in blanks for word in plain], dtype=bool)
     if name in FLAGS:
         _note(notes, NUMBER_FLAG, encoded, [word in _NUMBER_WORDS for word in plain])
     if not blank.any():
         return encoded
-    _note(notes, BLANK_WORD, encoded, [word in BLANK_WORDS and word != "" for word in plain])
+    _note(notes, BLANK_WORD, encoded, [word in blanks and word != "" for word in plain])
     kept = np.flatnonzero(~blank)
     place = np.full(len(words) + 1, -1, dtype=np.int32)
     place[kept] = np.arange(len(kept), dtype=np.int32)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from disprop.errors import UsageError
-from disprop.io.columns import degrees
+from disprop.io.columns import BLANK_WORDS, degrees
 from disprop.io.dates import Instants, from_clock, instants, within_range
-from disprop.io.rules import DATE_BLANK, DATE_ONLY, FRACTION
+from disprop.io.rules import BAD_TABLE, DATE_BLANK, DATE_ONLY, FRACTION, refuse
 from disprop.months import FIRST_YEAR, LAST_YEAR, month_number
+from disprop.records import SEPARATOR, Kind, join_items
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,6 +21,59 @@ if TYPE_CHECKING:
 NO_MONTH, BAD_MONTH = -1, -2
 
 _FIRST_MONTH, _LAST_MONTH = (FIRST_YEAR - 1970) * 12, (LAST_YEAR - 1970) * 12 + 11
+
+
+NUMBERS = {"key": "uint64", "number": "uint32"}
+"""Arrow type of the columns that come as numbers."""
+
+
+def check_typed(table: pa.Table, at: Mapping[str, int], kind: Kind) -> None:
+    """Refuses a key column that does not hold numbers: an identifier as text is nobody's pseudonym."""
+    import pyarrow as pa
+
+    for spec in kind.columns:
+        if spec.dtype in NUMBERS and spec.name in at:
+            came = table.schema.types[at[spec.name]]
+            if not (pa.types.is_integer(came) or pa.types.is_null(came)):
+                refuse(
+                    BAD_TABLE,
+                    f"column `{spec.name}`",
+                    f"it holds {came}; whole numbers are wanted, of identifiers their keyed hashes "
+                    "(disprop.keys.KeyedHash.hashes)",
+                )
+
+
+def item_sets(column: pa.Array) -> pa.DictionaryArray:
+    """A column of several labels a record, lists or joined text, as one label column of sets; null for none.
+
+    >>> import pyarrow as pa
+    >>> item_sets(pa.array([["Shield", "Baton drawn", "Shield"], [], None])).to_pylist()
+    ['Baton drawn | Shield', None, None]
+    >>> item_sets(pa.array(["Shield | Baton drawn", " "])).to_pylist()
+    ['Baton drawn | Shield', None]
+    """
+    import pyarrow as pa
+
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        lists = (value or [] for value in column.to_pylist())
+        return pa.array([_joined(map(str, value)) for value in lists], pa.string()).dictionary_encode()
+    words, at = coded(column)
+    sets = pa.array([_joined((word or "").split(SEPARATOR.strip())) for word in words], pa.string())
+    return sets.take(pa.array(np.where(at < 0, len(words) - 1, at))).dictionary_encode()
+
+
+def _joined(items: Iterable[str]) -> str | None:
+    return join_items(item for item in items if item.strip().casefold() not in BLANK_WORDS)
+
+
+def instants_or_null(column: pa.Array, time_zone: str) -> pa.Array:
+    """A further time of the records, null where it cannot be read."""
+    import pyarrow as pa
+
+    found = column_instants(column, time_zone=time_zone)
+    gone = np.zeros(len(column), dtype=bool)
+    gone[list(found.refused)] = True
+    return pa.array(found.seconds, mask=gone).cast(pa.timestamp("s", "UTC"))
 
 
 def as_text(column: pa.Array) -> pa.Array:

@@ -18,9 +18,22 @@ import numpy as np
 
 from disprop.codelists import SCHEMES, force_code, nearest
 from disprop.errors import BalanceError, UsageError
-from disprop.io.columns import LABELS, PLACE, Binding, bind, blanked, placed
+from disprop.io.columns import PLACE, Binding, bind, blanked, placed
 from disprop.io.dates import Instants, check_time_zone
-from disprop.io.frame_columns import BAD_MONTH, NO_MONTH, as_text, coded, column_degrees, column_instants, months, texts
+from disprop.io.frame_columns import (
+    BAD_MONTH,
+    NO_MONTH,
+    NUMBERS,
+    as_text,
+    check_typed,
+    coded,
+    column_degrees,
+    column_instants,
+    instants_or_null,
+    item_sets,
+    months,
+    texts,
+)
 from disprop.io.intake import FEWEST_TO_REFUSE
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
@@ -36,7 +49,7 @@ from disprop.io.rules import (
 )
 from disprop.months import london_month
 from disprop.provenance import Account, part_row, parts
-from disprop.records import PART_MONTH, SEARCH
+from disprop.records import KINDS, PART_MONTH, SEARCH, Kind, kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,22 +63,27 @@ NAME = "the table"
 def read_frame(
     table: Any,
     *,
+    kind: str = KIND,
     force: str | None = None,
     scheme: str = "police.uk",
     quarantine: str | os.PathLike[str] | None = None,
     time_zone: str = "UTC",
 ) -> Frame:
-    """Searches in a pandas DataFrame, an Arrow table or anything that gives an Arrow stream, as a source to tally.
+    """Records in a pandas DataFrame, an Arrow table or anything that gives an Arrow stream, as a source to tally.
 
-    Columns go by their canonical names (`disprop.records.SEARCH`) or by the headers of police.uk; others are ignored
-    and named in the account. Needed are `force` (or the argument `force`) and `event_time` or `month`; where both are
+    Columns go by their canonical names (`disprop.records.KINDS`), those of searches by the headers of police.uk too;
+    others are ignored and named in the account. Keys (officer, person, reference ...) are numbers, keyed hashes, and
+    text is refused there; several items (tactics, reasons ...) are lists, or text with ` | ` between them. Needed
+    are `force` (or the argument `force`) and `event_time` or `month`; where both are
     there, records are counted in the London month of `event_time` and the part is that of `month`. Rows without a
     readable date or force are quarantined by reason. Nothing needs a file: the part's name is a digest of the content.
 
-    force: force of rows that name none. scheme: the code scheme of the labels, one of `codelists.SCHEMES`.
+    kind: what the records are, a name of `records.KINDS`. force: force of rows that name none. scheme: the code
+    scheme of the labels, one of `codelists.SCHEMES`.
     quarantine: a CSV file to write for the rows put aside. time_zone: for times without an offset.
 
-    Raises InputRefused for a table without the needed columns, UsageError for an unknown force, scheme or time zone.
+    Raises InputRefused for a table without the needed columns, UsageError for an unknown kind, force, scheme or time
+    zone.
 
     >>> import pandas as pd
     >>> searches = pd.DataFrame({"month": ["2019-04", "April"], "gender": ["Male", None]})
@@ -76,9 +94,10 @@ def read_frame(
     if scheme not in SCHEMES:
         raise UsageError(f"no code scheme {scheme!r}{nearest(scheme, SCHEMES)}")
     check_time_zone(time_zone)
+    what = kind_of(kind)
     code = None if force is None else force_code(force)
     came = _table(table)
-    return Frame(came, _bound(came, code), code, scheme, quarantine, time_zone)
+    return Frame(came, _bound(came, code, what), code, scheme, quarantine, time_zone, what)
 
 
 def _table(thing: Any) -> pa.Table:
@@ -106,23 +125,24 @@ def _column(series: Any) -> pa.Array:
     return pa.array([None if gone else str(value) for value, gone in zip(series, series.isna())], pa.string())
 
 
-def _bound(table: pa.Table, force: str | None) -> Binding:
+def _bound(table: pa.Table, force: str | None, kind: Kind) -> Binding:
     """The columns of a table, each once, the needed ones among them."""
-    binding = bind(table.column_names, spelling="name", ignore=())
+    binding = bind(table.column_names, spelling="name", ignore=(), kind=kind.name)
     if binding.twins:
         refuse(BAD_TABLE, NAME, f"two columns mean {', '.join(binding.twins)}; rename or drop one")
     if not {"event_time", "month"} & set(binding.at):
-        refuse(BAD_TABLE, NAME, "it has neither `event_time` nor `month`; rename the column that dates the searches")
+        refuse(
+            BAD_TABLE, NAME, f"it has neither `event_time` nor `month`; rename the column that dates the {kind.unit}"
+        )
     if "force" not in binding.at and force is None:
         refuse(BAD_TABLE, NAME, "it has no `force`; add the column, or give force=")
+    check_typed(table, binding.at, kind)
     return binding
 
 
 class Frame:
-    """Searches from a table in memory; a `records.Source`. `parts` and `account` speak of the last complete read."""
+    """Records from a table in memory; a `records.Source`. `parts` and `account` speak of the last complete read."""
 
-    kind = KIND
-    unit = "searches"
     dataset = DATASET
 
     def __init__(
@@ -133,16 +153,17 @@ class Frame:
         scheme: str,
         quarantine: str | os.PathLike[str] | None,
         time_zone: str,
+        kind: Kind,
     ) -> None:
-        self.scheme = scheme
+        self.scheme, self.kind, self.unit = scheme, kind.name, kind.unit
         self._table, self._binding, self._force = table, binding, force
         self._quarantine, self._time_zone = quarantine, time_zone
         self._last: TableRead | None = None
 
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Record batches of at most 65,536 rows; `columns` names those wanted (`force` and `month` always come)."""
-        found = TableRead(self._binding, self._force, self._time_zone, Quarantine(self._quarantine))
-        wanted = {spec.name for spec in SEARCH} if columns is None else columns
+        found = TableRead(self._binding, self._force, self._time_zone, Quarantine(self._quarantine), kind=self.kind)
+        wanted = {spec.name for spec in SEARCH} | set(self._binding.at) if columns is None else columns
         try:
             for batch in self._table.to_batches(max_chunksize=BATCH):
                 coded = found.batch(batch, wanted)
@@ -165,7 +186,7 @@ class Frame:
         """One part a force-month that has rows."""
         slots = self._read().slots
         return parts(
-            part_row(dataset=DATASET, kind=KIND, force=force, month=month, files=[self.sha256], rows=rows)
+            part_row(dataset=DATASET, kind=self.kind, force=force, month=month, files=[self.sha256], rows=rows)
             for (force, month), rows in slots.items()
         )
 
@@ -197,8 +218,16 @@ class TableRead:
     """One pass over a table: judges and codes its batches, and counts what became of the rows."""
 
     def __init__(
-        self, binding: Binding, force: str | None, time_zone: str, quarantine: Quarantine, name: str = NAME
+        self,
+        binding: Binding,
+        force: str | None,
+        time_zone: str,
+        quarantine: Quarantine,
+        name: str = NAME,
+        *,
+        kind: str = KIND,
     ) -> None:
+        self.specs = {spec.name: spec for spec in KINDS[kind].columns}
         self.at, self.force, self.time_zone, self.quarantine, self.name = (
             binding.at, force, time_zone, quarantine, name,
         )  # fmt: skip
@@ -240,8 +269,8 @@ class TableRead:
             columns[PART_MONTH] = pa.array(dates.slot.astype(np.int32))
         if "event_time" in wanted and "event_time" in self.at:
             columns["event_time"] = pa.array(dates.seconds, mask=~dates.dated).cast(pa.timestamp("s", "UTC"))
-        columns |= self._places(batch, wanted) | self._labels(batch, wanted)
-        names = [name for name in (*(spec.name for spec in SEARCH), PART_MONTH) if name in columns]
+        columns |= self._places(batch, wanted) | self._labels(batch, wanted) | self._others(batch, wanted)
+        names = [name for name in (*self.specs, PART_MONTH) if name in columns]
         return pa.RecordBatch.from_arrays([columns[name] for name in names], names=names)
 
     def _came(self, batch: pa.RecordBatch, name: str) -> pa.Array:
@@ -296,12 +325,26 @@ class TableRead:
         import pyarrow as pa
 
         absent = pa.DictionaryArray.from_arrays(pa.nulls(batch.num_rows, pa.int32()), pa.array([], pa.string()))
-        return {
-            name: blanked(name, as_text(self._came(batch, name)).dictionary_encode(), self.notes)
-            if name in self.at
-            else absent
-            for name in wanted.intersection(LABELS)
-        }
+        names = [name for name in wanted if name in self.specs and name != "force"]
+        found = {}
+        for name in names:
+            if self.specs[name].dtype == "label":
+                came = as_text(self._came(batch, name)).dictionary_encode() if name in self.at else absent
+                found[name] = blanked(name, came, self.notes) if name in self.at else came
+            elif self.specs[name].dtype == "items":
+                found[name] = item_sets(self._came(batch, name)) if name in self.at else absent
+        return found
+
+    def _others(self, batch: pa.RecordBatch, wanted: set[str]) -> dict[str, pa.Array]:
+        """Keys and numbers as they came, and further times."""
+        found = {}
+        for name in wanted.intersection(self.at, self.specs) - {"event_time"}:
+            came, dtype = self._came(batch, name), self.specs[name].dtype
+            if dtype == "time":
+                found[name] = instants_or_null(came, self.time_zone)
+            elif dtype in NUMBERS:
+                found[name] = came.cast(NUMBERS[dtype])
+        return found
 
     def _places(self, batch: pa.RecordBatch, wanted: set[str]) -> dict[str, pa.Array]:
         import pyarrow as pa

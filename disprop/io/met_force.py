@@ -37,7 +37,7 @@ Ced = Literal["highest", "all"]
 CED_USES = (
     "CED drawn", "CED aimed", "CED red-dot", "CED arced", "CED drive-stun", "CED fired", "CED angle-drive stun",
 )  # fmt: skip
-"""Uses of a CED from the lowest to the highest, as the Home Office orders them; an angle-drive stun follows a firing."""
+"""Uses of a CED from the lowest to the highest, as the Home Office counts; an angle-drive stun follows a firing."""
 
 LOCATIONS = (
     "Street/Highway", "Public Transport", "Retail Premises", "Open ground (e.g. park, car park, field)",
