@@ -89,6 +89,7 @@ def make_month(
         table |= _as_recorded(rng, truth, met, table, noise) | {"why": _why(met, clips)[table["encounter_at"]]}
     tables["custody"] = _custody_table(rng, ready, met, searches, elsewhere, tables["force_report"])
     tables["footage"] = clips | {"encounter_at": clips["encounter"], "event_time": clips["said_start"]}
+    tables["footage"]["media"] = _media(met, clips["encounter"])
     return Month({name: _in_time_order(table, met) for name, table in tables.items()})
 
 
@@ -269,6 +270,12 @@ def _why(met: Encounters, clips: Columns) -> np.ndarray:
     gone, worn = some(clips["deleted"] > 0), met.filmed != NOT_WORN
     filmed = met.filmed == RECORDED
     return np.select([kept, gone, filmed, worn], [FOOTAGE, GONE, WAITING, NEVER_RECORDED], NEVER_WORN)
+
+
+def _media(met: Encounters, encounter: np.ndarray) -> np.ndarray:
+    """A number a clip: that of its encounter, and which of its clips it is; `encounter` ascends."""
+    nth = np.arange(len(encounter)) - np.searchsorted(encounter, encounter)
+    return met.number[encounter] * 10 + nth
 
 
 def _in_time_order(table: Columns, met: Encounters) -> Columns:

@@ -215,8 +215,6 @@ class Drawn:
             "incident": self.columns["number"],
             "device": self.columns["officer"],
         }
-        if name == "media":
-            return _media(self.columns)
         return np.asarray(given[name] if name in given else self.columns[name])
 
     def _hashed(self, name: str) -> pa.Array:
@@ -271,17 +269,6 @@ def _labelled(choices: np.ndarray, labels: Sequence[str]) -> pa.DictionaryArray:
     blank = (choices < 0) | (choices >= len(labels))
     indices = pa.array(np.asarray(choices, dtype=np.int32), mask=blank)
     return pa.DictionaryArray.from_arrays(indices, pa.array(labels, pa.string()))
-
-
-def _media(clips: Columns) -> np.ndarray:
-    """A number a clip: its encounter's, and which of its clips it is."""
-    order = np.lexsort((clips["start"], clips["officer"], clips["number"]))
-    number = clips["number"][order]
-    first = np.concatenate([[True], number[1:] != number[:-1]]) if len(number) else np.zeros(0, bool)
-    nth = np.arange(len(number)) - np.flatnonzero(first)[np.cumsum(first) - 1]
-    media = np.empty_like(number)
-    media[order] = number * 10 + nth
-    return media
 
 
 def _sort(name: str) -> str:
