@@ -372,8 +372,9 @@ def _cut(one: Chosen, account: FileAccount, report: Callable[[int], None] | None
 
 
 def _piece(one: Chosen, account: FileAccount, text: bytes, is_plain: bool) -> _File:
-    words = np.zeros((len(text) + kernel.PADDING) // 8 + 2, dtype=np.uint64)
-    words.view(np.uint8)[: len(text)] = np.frombuffer(text, dtype=np.uint8)
+    words = np.empty((len(text) + kernel.PADDING) // 8 + 2, dtype=np.uint64)
+    room = words.view(np.uint8)
+    room[: len(text)], room[len(text) :] = np.frombuffer(text, dtype=np.uint8), 0
     return _File(one, account, words, 0, len(text) if is_plain else 0, is_plain)
 
 
