@@ -94,7 +94,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         return [
             spec.codelist
             for spec in self.of_kind.axes
-            if spec.column == column and (spec.by_label or spec.multi) and column != "force"
+            if spec.column == column and (spec.by_label or spec.multi) and column not in ("force", "month")
         ]
 
     def understands(self, column: str, label: str, *, scheme: str | None = None) -> bool:

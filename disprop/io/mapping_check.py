@@ -61,7 +61,8 @@ class MappingCheck:
         yield from (f"  left out: {header}" for header in self.left_out)
         for column, counts in self.values.items():
             strange = self.unmapped[column]
-            yield f"{column}: {sum(counts.values()) - sum(strange.values()):,} understood, {sum(strange.values()):,} not"
+            n = sum(strange.values())
+            yield f"{column}: {sum(counts.values()) - n:,} understood, {n:,} not"
             yield from (f"  {n:,} not understood: {label}" for label, n in strange.most_common())
         yield from (
             f"noted: {note}: {n:,}" for note, n in account.notes.items() if not note.startswith(UNMAPPED_COLUMN)

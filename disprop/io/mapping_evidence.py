@@ -66,6 +66,7 @@ def tokens(text: str) -> frozenset[str]:
     return frozenset(spelt) - _FILLER or frozenset(spelt)
 
 
+@cache
 def likeness(header: str, name: str) -> float:
     """How alike two names are, 0 to 1: 1 for the same words in any order.
 
@@ -76,8 +77,9 @@ def likeness(header: str, name: str) -> float:
     shared = len(one & other) / len(one | other)
     if shared == 1:
         return 1.0
-    spelt = SequenceMatcher(None, " ".join(sorted(one)), " ".join(sorted(other))).ratio()
-    return max(0.9 * shared, 0.9 * spelt if spelt > 0.8 else 0.0)
+    spelt = SequenceMatcher(None, " ".join(sorted(one)), " ".join(sorted(other)))
+    near = spelt.ratio() if spelt.real_quick_ratio() > 0.8 and spelt.quick_ratio() > 0.8 else 0.0
+    return 0.9 * max(shared, near if near > 0.8 else 0.0)
 
 
 @dataclass(frozen=True)

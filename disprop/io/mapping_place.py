@@ -75,10 +75,10 @@ class Target:
         test = _OF_ROLE.get(self.role) or _OF_DTYPE.get(self.spec.dtype)
         if test is not None:
             return 1.0 if test(seen) else None
-        if self.spec.dtype == "items":
-            return max(seen.understood(name, separator=one) for name in self.lists for one in SEPARATORS) or None
         if not self.lists:
             return None if seen.is_time or seen.is_flag else 0.5
+        if self.spec.dtype == "items":
+            return max(seen.understood(name, separator=one) for name in self.lists for one in SEPARATORS) or None
         if "flag" in self.lists:
             return 1.0 if seen.is_flag else None
         return self._fit_of_labels(seen)
@@ -94,7 +94,7 @@ class Target:
         if fit is None:
             return 0.0
         if name < 0.5:
-            return 0.75 * fit if self._speaks_for_itself and fit >= 0.8 and len(seen.words) > 2 else 0.0
+            return 0.75 * fit if self._speaks_for_itself and fit >= 0.8 and len(seen.words) > 1 else 0.0
         return 0.75 * name + 0.25 * fit
 
     @property
@@ -201,7 +201,7 @@ def _contends(pair: tuple[str, str], best: tuple[str, str], several: set[str]) -
 def _same_column(one: str, other: str) -> bool:
     """Whether two targets cannot both be filled: the same, or a whole and its part."""
     (column, role), (other_column, other_role) = split_role(one), split_role(other)
-    return column == other_column and not ({role, other_role} == {"date", "time"})
+    return column == other_column and {role, other_role} != {"date", "time"}
 
 
 def _settle_dates(found: Placed) -> None:

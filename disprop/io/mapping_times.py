@@ -39,6 +39,7 @@ _PARTS = {
 FORMATS = 'write "iso", or the parts as ' + ", ".join(_PARTS) + ' with what stands between them: "%d/%m/%Y %H:%M"'
 
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d{1,6})?", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d\d", re.ASCII)
 _OF_DAY = re.compile(
     r"(?:\S+[T ])?(?P<H>\d{1,2})[:.](?P<M>\d\d)(?:[:.](?P<S>\d\d)(?:[.,]\d{1,9})?)?\s?(?:(?P<p>[AaPp])\.?[Mm]\.?)?"
     r"|(?P<h>\d\d)(?P<m>\d\d)",
@@ -176,8 +177,9 @@ def _read_iso(words: Sequence[str], left: list[int], found: Readings) -> None:
     plain = [i for i in left if _PLAIN.fullmatch(words[i].strip())]
     if plain and not _read_plain(words, plain, found):
         plain = []
-    others = sorted(set(left) - set(plain))
-    for i in others:
+    for i in sorted(set(left) - set(plain)):
+        if not _ISO.match(words[i].strip()):
+            continue
         one = instants([words[i].strip()], time_zone="UTC")
         if not one.refused:
             found.seconds[i] = one.seconds[0]
