@@ -24,20 +24,6 @@ def test_main_job_in_process(benchmark, files, answers, name):
     benchmark.pedantic(SCRIPTS[name], args=files, rounds=ROUNDS, warmup_rounds=1)
 
 
-def test_whole_command(benchmark, files, tmp_path):
-    """The report command as a whole process: start, imports, reading, measures, charts, page."""
-    paths, population = files
-    population.save(tmp_path / "residents.parquet")
-    force = paths[0].name[8:].removesuffix("-stop-and-search.csv")
-    command = [sys.executable, "-m", "disprop", "measure", "rate_ratio", *sorted({str(p.parent) for p in paths})]
-    command += ["--by", "force,ethnicity_self", "--population", str(tmp_path / "residents.parquet"), "--format", "csv"]
-    benchmark.group = f"measure rate_ratio, whole process, {len(paths)} files"
-    done = benchmark.pedantic(
-        subprocess.run, args=(command,), kwargs={"check": True, "capture_output": True}, rounds=ROUNDS, warmup_rounds=1
-    )
-    assert force.encode() in done.stdout
-
-
 def test_whole_report(benchmark, files, tmp_path):
     """The report on one force as a whole process."""
     paths, population = files
