@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from disprop.io.police_uk import read_police_uk
     from disprop.io.store.reader import open_store
     from disprop.job import make_report
+    from disprop.linking import link_store
     from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
     from disprop.measures.decomposed import area_decomposition
     from disprop.measures.drugs import drug_find_rate, possession_only_share
@@ -54,6 +55,14 @@ if TYPE_CHECKING:
         rate_ratio_imputed,
         tipping_share,
     )
+    from disprop.measures.unlinked import bounds_with_video, linkage_bias
+    from disprop.measures.video import (
+        share_linked_to_video,
+        shrunken_share_linked_to_video,
+        video_agreement_share,
+        video_disagreement,
+        video_from_start_share,
+    )
     from disprop.persons import person_tally
     from disprop.plan import scan, tally
     from disprop.tallies import Tally, fold, load
@@ -70,6 +79,7 @@ _HOMES = {
     "area_decomposition": "measures.decomposed",
     "arrest_share": "measures.shares",
     "audit": "",
+    "bounds_with_video": "measures.unlinked",
     "census": "io.census",
     "change_points": "measures.series",
     "clock_conventions": "measures.marks",
@@ -84,6 +94,8 @@ _HOMES = {
     "funnel": "measures.forces",
     "hmicfrs": "measures.replicas",
     "intervals": "",
+    "link_store": "linking",
+    "linkage_bias": "measures.unlinked",
     "linked_find_where_known": "measures.shares",
     "load": "tallies",
     "make_report": "job",
@@ -120,15 +132,20 @@ _HOMES = {
     "screening_list": "measures.looks",
     "search_rate": "measures.rates",
     "sentinels": "measures.sentinels",
+    "share_linked_to_video": "measures.video",
     "share_on_video": "measures.shares",
     "shrunken_rates": "measures.looks",
     "shrunken_ratios": "measures.looks",
+    "shrunken_share_linked_to_video": "measures.video",
     "shrunken_shares": "measures.looks",
     "similar_group_average": "measures.similar",
     "similar_groups": "measures.similar",
     "synthetic": "",
     "tally": "plan",
     "tipping_share": "measures.unknowns",
+    "video_agreement_share": "measures.video",
+    "video_disagreement": "measures.video",
+    "video_from_start_share": "measures.video",
     "with_areas": "areas",
 }
 

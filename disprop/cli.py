@@ -45,6 +45,7 @@ class Commands(click.Group):
         "looks": ("disprop.commands_forces", "looks"),
         "mapping": ("disprop.commands_mapping", "mapping"),
         "sentinels": ("disprop.commands_forces", "sentinels"),
+        "link": ("disprop.commands_video", "link"),
         "store": ("disprop.commands_store", "store"),
     }
 
@@ -169,6 +170,8 @@ def measure(
     \b
     Measures: search_rate, rate_ratio, excess_searches, find_rate, linked_find_where_known,
       positive_outcome_share, arrest_share, more_thorough_search_share, share_on_video,
+      share_linked_to_video, shrunken_share_linked_to_video, video_from_start_share,
+      video_disagreement, video_agreement_share, linkage_bias, bounds_with_video,
       possession_only_share, drug_find_rate,
       find_rate_difference, find_rate_ratio, tipping_share, rate_ratio_allocated,
       rate_ratio_imputed, agreement_matrix, agreement_share, hmicfrs,

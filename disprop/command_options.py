@@ -229,7 +229,11 @@ def split_axes(by: str) -> list[str]:
 
 
 def write_rows(frame: pd.DataFrame, form: str, out: str | None) -> None:
-    """Result rows to the screen or a file, in the form asked for."""
+    """Result rows to the screen or a file, in the form asked for; rows about one officer or person only where they
+    are made of enough records."""
+    from disprop.disclosure import suppressed
+
+    frame = suppressed(frame)
     if form == "parquet":
         if out is None:
             raise UsageError("Parquet cannot be shown on the screen; give --out FILE")

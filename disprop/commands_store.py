@@ -134,18 +134,29 @@ def export(path: str, out: str, kind: str | None, dataset: str | None) -> int:
 @store.command()
 @_STORE
 @click.option("--before", metavar="YYYY-MM", help="Remove the records of earlier months.")
-@click.option("--reason", required=True, help="Why; kept in the ledger.")
-def purge(path: str, before: str | None, reason: str) -> int:
+@click.option("--person", "persons", multiple=True, metavar="KEY", help="Remove the records of this person's key.")
+@click.option("--reason", required=True, help="Why; kept in the ledger, so name nobody in it.")
+def purge(path: str, before: str | None, persons: tuple[str, ...], reason: str) -> int:
     """Remove records for good. The old files go when `store compact` next runs after the grace period.
 
+    A person is named by the pseudonym that stands in the store: 16 hexadecimal digits.
+
     \b
-    Example:
+    Examples:
       disprop store purge searches.store --before 2015-04 --reason "kept for seven years"
+      disprop store purge kent.store --person 47f4d56b8665fa10 --reason "expunged"
     """
     from disprop.io.store.retention import purge as remove
 
-    if before is None:
-        raise UsageError("name what to remove: --before YYYY-MM")
-    done = remove(path, before=before, reason=reason)
+    if before is None and not persons:
+        raise UsageError("name what to remove: --before YYYY-MM, or --person KEY")
+    done = remove(path, before=before, persons=[_pseudonym(text) for text in persons], reason=reason)
     click.echo(f"{done.records:,} records removed from {done.parts:,} parts, {done.emptied:,} of which are gone")
     return OK
+
+
+def _pseudonym(text: str) -> int:
+    """A key as it is written: 16 hexadecimal digits. What was typed is not repeated: it may be somebody's number."""
+    if len(text) != 16 or not set(text.lower()) <= set("0123456789abcdef"):
+        raise UsageError("--person wants the pseudonym in the store, 16 hexadecimal digits, not an identifier")
+    return int(text, 16)

@@ -177,8 +177,8 @@ def shrunken_rates(
     try:
         found = shrunken_rate_interval(events=counts, exposure=years / PER, confidence=confidence, fewest=fewest)
     except Refused as refusal:
-        return _restated(rows, None, "shrunken_rates", known, str(refusal))
-    return _restated(rows, found, "shrunken_rates", known, why)
+        return restated(rows, None, "shrunken_rates", known, str(refusal))
+    return restated(rows, found, "shrunken_rates", known, why)
 
 
 def shrunken_ratios(
@@ -244,8 +244,8 @@ def shrunken_shares(
     try:
         found = shrunken_proportion_interval(events=yes, trials=asked, confidence=confidence, fewest=fewest)
     except Refused as refusal:
-        return _restated(rows, None, "shrunken_shares", known, str(refusal))
-    return _restated(rows, found, "shrunken_shares", known, why)
+        return restated(rows, None, "shrunken_shares", known, str(refusal))
+    return restated(rows, found, "shrunken_shares", known, why)
 
 
 def _pairs(tally: Tally, population: Tally, of: str, reference: str, by: Sequence[str] | None, holes: Holes) -> Pairs:
@@ -272,11 +272,11 @@ def _shrunk_group(
             events=a, exposure=expected, dispersion=dispersion, confidence=confidence, fewest=fewest
         )
     except Refused as refusal:
-        return _restated(rows.iloc[at], None, "shrunken_ratios", usable, str(refusal))
-    return _restated(rows.iloc[at], found, "shrunken_ratios", usable, f"fewer than {fewest:g} searches expected")
+        return restated(rows.iloc[at], None, "shrunken_ratios", usable, str(refusal))
+    return restated(rows.iloc[at], found, "shrunken_ratios", usable, f"fewer than {fewest:g} searches expected")
 
 
-def _restated(rows: pd.DataFrame, found: Shrunken | None, measure: str, known: np.ndarray, why: str) -> pd.DataFrame:
+def restated(rows: pd.DataFrame, found: Shrunken | None, measure: str, known: np.ndarray, why: str) -> pd.DataFrame:
     """The rows with shrunken figures, and the reason where a cell has none."""
     names = list(rows.columns[: list(rows.columns).index("measure")])
     kept: dict[str, Any] = {column.name: rows[column.name] for column in COLUMNS if column.name not in _NOT_SHRUNK}

@@ -204,7 +204,7 @@ class Store:
         """Where every column of label codes, and the month, of every part stands."""
         manifest, chosen = self.manifest, self.chosen
         forces, force = manifest.words("force")
-        columns = [name for name, kind in manifest.columns.items() if kind in ("label", "month")]
+        columns = [name for name, kind in manifest.columns.items() if kind in ("label", "month", "hour")]
         everything = len(chosen) == len(manifest)
 
         def numbers(name: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,9 +15,14 @@ from disprop.errors import UsageError
 from disprop.io.store.durable import locked
 from disprop.io.store.maintenance import rewrite
 from disprop.io.store.manifest import Draft, check_format, commit, read_manifest
+from disprop.io.store.segment import column_of, open_segment
+from disprop.io.store.sidecars import move_sidecars
 from disprop.io.store.writer import line, now
 from disprop.months import month_number
 from disprop.provenance import digest
+
+PERSON = "person"
+"""Column of the key of the person whom a record is about."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,18 @@ def purge(
     reason: str,
     before: str | None = None,
     rows: Mapping[str, Sequence[int]] | None = None,
+    persons: Collection[int] = (),
 ) -> Purged:
-    """Remove records: those of analysis months before `before` ("YYYY-MM"), and the `rows` of parts named by part id.
+    """Remove records: those of analysis months before `before` ("YYYY-MM"), the `rows` of parts named by part id, and
+    those of `persons` (keyed hashes), of every kind.
 
     A part that loses records becomes another version of its slot, with a part id of its own; one that loses all of
-    them goes, and its month counts as never submitted, not as empty. Sidecars of changed parts go too. Every part that
-    shares a file with a removed record is written again, so that `compact` can delete the old file after its grace
-    period: until then the bytes are on disk, and `compact(grace_days=0)` ends that at once. Reading the same source
-    again would bring the records back: its part id differs from the purged one.
+    them goes, and its month counts as never submitted, not as empty. Sidecars of changed parts go too, and so do those
+    that were made from them, by being stale. Every part and sidecar that shares a file with a removed record is written
+    again, so that `compact` can delete the old file after its grace period: until then the bytes are on disk, and
+    `compact(grace_days=0)` ends that at once. Reading the same source again would bring the records back: its part id
+    differs from the purged one. Tallies already made stay: they hold nobody's key. The ledger says how many records
+    went and why, never whose.
 
     Raises UsageError without a reason, for a part that is not there, or for a row that it does not have.
     """
@@ -52,11 +61,13 @@ def purge(
     check_format(folder)
     with locked(folder):
         draft = Draft.of(read_manifest(folder))
-        doomed = _doomed(draft, month_number(before) if before else None, rows or {})
+        doomed = _doomed(draft, month_number(before) if before else None, rows or {}, _rows_of(folder, draft, persons))
         changed = _rewrite_segments(folder, draft, doomed)
         if not changed:
             return Purged(0, 0, 0)
+        gone = {row["part"].decode() for row, _ in changed}
         lines = [_remove(draft, row, lost, reason) for row, lost in changed]
+        move_sidecars(folder, draft, gone=gone)
         total = sum(lost for _, lost in changed)
         head = {"at": now(), "action": "purge", "reason": reason, "removed": total}
         commit(folder, draft, iter([head, *lines]))
@@ -81,14 +92,32 @@ class _Doomed:
         return mask
 
 
-def _doomed(draft: Draft, before: int | None, rows: Mapping[str, Sequence[int]]) -> _Doomed:
+def _rows_of(folder: Path, draft: Draft, persons: Collection[int]) -> dict[bytes, np.ndarray]:
+    """The rows of each part that are about some persons."""
+    wanted = np.array([key for key in persons if key], dtype=np.uint64)
+    if draft.columns.get(PERSON) != "key" or not len(wanted):
+        return {}
+    found = {}
+    for row in draft.rows.values():
+        if row["records"] and row[f"{PERSON}:width"]:
+            whole = open_segment(folder / "segments" / row["segment"], draft.segments[row["segment"]])
+            found[row["part"]] = np.flatnonzero(np.isin(column_of(whole, row, PERSON, "key"), wanted))
+    return {part: at for part, at in found.items() if len(at)}
+
+
+def _doomed(
+    draft: Draft, before: int | None, rows: Mapping[str, Sequence[int]], of_persons: dict[bytes, np.ndarray]
+) -> _Doomed:
     live = {row["part"].decode(): row["records"] for row in draft.rows.values()}
     for part, which in rows.items():
         if part not in live:
             raise UsageError(f"the store has no part {part!r}; `disprop store list` shows those that it has")
         if len(which) and not 0 <= min(which) <= max(which) < live[part]:
             raise UsageError(f"part {part} has rows 0 to {live[part] - 1}; {min(which)} to {max(which)} were named")
-    return _Doomed(before, {part.encode(): np.array(which, dtype=np.int64) for part, which in rows.items()})
+    named = {part.encode(): np.array(which, dtype=np.int64) for part, which in rows.items()}
+    for one, found in of_persons.items():
+        named[one] = np.concatenate([named.get(one, found[:0]), found])
+    return _Doomed(before, named)
 
 
 def _rewrite_segments(folder: Path, draft: Draft, doomed: _Doomed) -> list[tuple[dict[str, Any], int]]:

@@ -119,7 +119,7 @@ def _runs(sidecars: Iterable[Sidecar]) -> Iterator[list[Sidecar]]:
     held: list[Sidecar] = []
     rows = 0
     for one in sidecars:
-        n = rows_of(one.columns)  # type: ignore[arg-type]
+        n = rows_of(one.columns)
         if held and (rows + n > MOST_ROWS or set(one.columns) != set(held[0].columns)):
             yield held
             held, rows = [], 0
