@@ -12,7 +12,7 @@ same person met by two forces is two people here, and cannot be matched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,8 +133,7 @@ class PersonTally:
 
     def _positions(self, name: str) -> np.ndarray:
         """Position on an axis of each entry."""
-        at = self.counted.names.index(self.counted.axis(name).name)
-        return np.unravel_index(self.cell, self.counted.counts.shape)[at]
+        return _positions(self.counted, self.cell, name)
 
     # Cutting ---------------------------------------------------------------------------------------------------------
 
@@ -148,17 +147,15 @@ class PersonTally:
 
     def covered_only(self, cover: Coverage) -> PersonTally:
         """Only the records of covered force-months; see `disprop.coverage.covered_only`."""
-        names = ["force", "month", *(name for name in self.counted.names if name not in ("force", "month"))]
-        if self.counted.names != tuple(names):
-            raise BalanceError(f"a person tally has the axes force and month first; these are {self.counted.names}")
-        cut = self._cut(covered_only(self.counted, cover))
-        used = cover.covered[cut._positions("force"), cut._positions("month")]
-        return replace(cut, person=cut.person[used], cell=cut.cell[used], n=cut.n[used])
+        return self._cut(covered_only(self.counted, cover), used=cover.covered)
 
-    def _cut(self, counted: Tally) -> PersonTally:
-        """The entries that have a place in a tally with fewer codes."""
+    def _cut(self, counted: Tally, used: np.ndarray | None = None) -> PersonTally:
+        """The entries that have a place in a tally of fewer records; `used` says of which forces and months."""
         cell = _moved(self, counted)
         keep = cell >= 0
+        if used is not None:
+            force, month = (_positions(counted, np.maximum(cell, 0), name) for name in ("force", "month"))
+            keep &= used[force, month]
         return PersonTally(counted, *_entries(self.person[keep], cell[keep], self.n[keep]), self.key_ids)
 
 
@@ -242,17 +239,28 @@ def _entries(person: np.ndarray, cell: np.ndarray, n: np.ndarray) -> Entries:
     return person[first], cell[first], _sums(np.cumsum(first) - 1, n[order], int(first.sum()))
 
 
+def _positions(of: Tally, cell: np.ndarray, name: str) -> np.ndarray:
+    """Position on an axis of cells given by their place in the flattened tally."""
+    shape = tuple(len(axis) for axis in of.axes)
+    if cell.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.unravel_index(cell, shape)[of.names.index(of.axis(name).name)]
+
+
 def _moved(of: PersonTally, to: Tally) -> np.ndarray:
     """Where the cell of each entry lies in another tally with the same axes; -1 where it has no such cell."""
+    if not len(of.cell):
+        return of.cell
     places, gone = [], np.zeros(len(of.cell), dtype=bool)
-    for axis, there in zip(of.counted.axes, to.axes):
-        lookup = np.array(
-            [there.codes.index(code) if code in there.codes else -1 for code in axis.codes], dtype=np.int64
-        )
-        place = lookup[of._positions(axis.name)] if len(lookup) else np.zeros(0, dtype=np.int64)
+    for there in to.axes:
+        codes = of.counted.axis(there.name).codes
+        lookup = np.array([there.codes.index(code) if code in there.codes else -1 for code in codes], dtype=np.int64)
+        place = lookup[of._positions(there.name)]
         gone |= place < 0
         places.append(np.maximum(place, 0))
-    return np.where(gone, -1, np.ravel_multi_index(places, to.counts.shape)) if len(of.cell) else of.cell
+    if gone.all():
+        return np.full(len(gone), -1, dtype=np.int64)
+    return np.where(gone, -1, np.ravel_multi_index(places, [len(axis) for axis in to.axes]))
 
 
 def _first_of_each(*columns: np.ndarray) -> np.ndarray:
