@@ -44,6 +44,7 @@ class Commands(click.Group):
         "nightly": ("disprop.commands_nightly", "nightly"),
         "looks": ("disprop.commands_forces", "looks"),
         "mapping": ("disprop.commands_mapping", "mapping"),
+        "persons": ("disprop.commands_persons", "persons"),
         "sentinels": ("disprop.commands_forces", "sentinels"),
         "link": ("disprop.commands_video", "link"),
         "store": ("disprop.commands_store", "store"),

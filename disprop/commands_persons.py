@@ -1,0 +1,76 @@
+"""`disprop persons`: figures about people, for records that say by a keyed hash who was met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from disprop.command_options import (
+    Asked,
+    holes_option,
+    population_option,
+    reading,
+    records_options,
+    residents,
+    rows_options,
+    split_axes,
+    warn,
+    with_options,
+    write_rows,
+)
+
+KINDS = ("repeat_search_share", "people_searched", "person_rate", "rate_ratio")
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@records_options
+@click.option("--by", default="force,ethnicity_self", show_default=True, metavar="AXES", help="Axes of the rows.")
+@click.option("--of", "of", default="ethnicity_self", show_default=True, help="rate_ratio: axis compared.")
+@click.option("--reference", default="White", show_default=True, help="rate_ratio: group compared with.")
+@click.option("--confidence", type=float, default=0.95, show_default=True)
+@with_options(population_option, holes_option, rows_options)
+def persons(
+    kind: str, asked: Asked, by: str, of: str, reference: str, population: str | None, holes: Any, confidence: float,
+    form: str, out: str | None,
+) -> int:  # fmt: skip
+    """People, not searches: how many, how often, per 1,000 residents; and ratios that allow for people searched again.
+
+    Needs records that name people by a keyed hash: a record store, or extracts read by a mapping. A person counts
+    inside the period and inside one force.
+
+    \b
+    Kinds: repeat_search_share, people_searched, person_rate, rate_ratio
+
+    \b
+    Examples:
+      disprop persons repeat_search_share store/ --from 2023-04 --to 2024-03
+      disprop persons rate_ratio extracts/ --mapping searches.toml --key-file secret.key
+    """
+    import disprop
+
+    axes = split_axes(by)
+    axes += [of] if kind == "rate_ratio" and of not in axes else []
+    with reading(asked) as records:
+        people = disprop.person_tally(records, by=axes, force=asked.forces or None, period=asked.period)
+    if kind == "people_searched":
+        frame = disprop.people_searched(people, by=axes)
+    elif kind == "repeat_search_share":
+        frame = disprop.repeat_search_share(people, by=axes, confidence=confidence)
+    elif kind == "person_rate":
+        there = residents(population, axes)
+        frame = disprop.person_rate(people, there, by=axes, confidence=confidence, holes=holes)
+    else:
+        frame = disprop.rate_ratio(
+            people.counted,
+            residents(population, axes),
+            of=of,
+            reference=reference,
+            by=axes,
+            confidence=confidence,
+            holes=holes,
+            persons=people,
+        )
+    write_rows(frame, form, out)
+    return warn(people.counted.account)
