@@ -42,12 +42,13 @@ def link(
     from disprop.linkage import LinkSettings
     from disprop.linking import link_store
 
-    seconds = {"before": round(before * 60), "after": round(after * 60)}
+    usual, ahead, behind = LinkSettings(), round(before * 60), round(after * 60)
     settings = LinkSettings(
-        **seconds,
-        another_before=min(LinkSettings().another_before, seconds["before"]),
-        another_after=min(LinkSettings().another_after, seconds["after"]),
-        reference_within=max(LinkSettings().reference_within, *seconds.values()),
+        before=ahead,
+        after=behind,
+        another_before=min(usual.another_before, ahead),
+        another_after=min(usual.another_after, behind),
+        reference_within=max(usual.reference_within, ahead, behind),
         retention_days=retention_days,
         as_of=None if as_of is None else _instant(as_of),
     )

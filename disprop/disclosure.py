@@ -43,9 +43,9 @@ def suppressed(
     row that does not say how many records it is made of is emptied. A true zero is too few as well: in a table by area
     it hides nobody, but here it is a statement about one person. Rows already suppressed stay so.
 
-    An emptied row shows nobody: its pseudonym becomes `[c]`, and every figure of it is gone, the derived ones too (limits,
-    bounds, months, verdicts), because a count follows from any of them. `flag` says why. The row itself stays, so that
-    it can be seen that something is hidden; its other columns of groups stay too.
+    An emptied row shows nobody: its pseudonym becomes `[c]`, and every figure of it is gone, the derived ones too
+    (limits, bounds, months, verdicts), because a count follows from any of them. `flag` says why. The row itself stays,
+    so that it can be seen that something is hidden; its other columns of groups stay too.
 
     The records of a row are its `n` (a tally), its denominator where it is a share of records, else its numerator.
 
