@@ -113,6 +113,18 @@ def with_places(rows: list[dict], seed: int = 1) -> list[dict]:
     return [{**row, "area": rng.choice([*AREAS[row["force"]] * 6, *every, "unmapped", None])} for row in rows]
 
 
+LINKS = ("exact reference", "officer and time", "another officer", "no footage", "not linked", "not worn", "expired")
+LINKS += ("ambiguous", None)
+
+
+def with_video(rows: list[dict], seed: int = 1) -> list[dict]:
+    """The rows, most linked to footage, some of them from the start."""
+    rng = random.Random(seed)
+    links = rng.choices(LINKS, weights=[30, 20, 5, 2, 3, 2, 2, 1, 1], k=len(rows))
+    starts = [rng.choice(("yes", "no")) if link in LINKS[:3] else None for link in links]
+    return [{**row, "video_link": link, "video_from_start": start} for row, link, start in zip(rows, links, starts)]
+
+
 def with_possession(rows: list[dict], seed: int = 1, says: tuple = ("yes", "yes", "no", "yes", None)) -> list[dict]:
     """The rows, each search for drugs with what it says of possession alone; nothing on the others."""
     rng = random.Random(seed)

@@ -28,7 +28,7 @@ COLUMNS = (
     "video_recorded",
 )
 
-LATER = ("tactics", "reasons", "possession_only", "command_unit")
+LATER = ("tactics", "reasons", "possession_only", "command_unit", "officer", "video_link", "video_from_start")
 """Columns that stand in a batch only where the first row names them."""
 
 

@@ -9,10 +9,10 @@ import pytest
 import disprop as dp
 from disprop.measures import MEASURES
 from disprop.tallies import fold
-from tests.invent import EVERYWHERE, many, with_places, with_possession
+from tests.invent import EVERYWHERE, many, with_places, with_possession, with_video
 from tests.sources import Rows, by_part
 
-ROWS = with_possession(with_places(many(1500)))
+ROWS = with_video(with_possession(with_places(many(1500))))
 PIECES = by_part(ROWS)
 
 
