@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from disprop.coverage import month_coverage
     from disprop.io.census import census
     from disprop.io.declared import read_breaks, read_similar_groups
+    from disprop.io.force_tables import read_force_reports, read_force_tables
     from disprop.io.frames import read_frame
+    from disprop.io.met_force import read_met_force
     from disprop.io.parquet import read_parquet
     from disprop.io.police_uk import read_police_uk
     from disprop.io.store.reader import open_store
@@ -28,6 +30,23 @@ if TYPE_CHECKING:
     from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
     from disprop.measures.decomposed import area_decomposition
     from disprop.measures.drugs import drug_find_rate, possession_only_share
+    from disprop.measures.force import force_rate, force_ratio
+    from disprop.measures.force_events import (
+        incident_tally,
+        incidents,
+        only_tactic,
+        people_subject_to_force,
+        with_force_used,
+    )
+    from disprop.measures.force_per import force_per_100_arrests, force_per_100_searches
+    from disprop.measures.force_recording import handcuffing_recording
+    from disprop.measures.force_shares import (
+        compliant_handcuffing_share,
+        effect_search_share,
+        force_in_search_share,
+        officer_injury_share,
+        person_injury_share,
+    )
     from disprop.measures.forces import funnel, outlier_lines, rank_range
     from disprop.measures.looks import months_needed, screening_list, shrunken_rates, shrunken_ratios, shrunken_shares
     from disprop.measures.marks import clock_conventions, midnight_shares, record_marks, repeated_shares
@@ -83,16 +102,26 @@ _HOMES = {
     "census": "io.census",
     "change_points": "measures.series",
     "clock_conventions": "measures.marks",
+    "compliant_handcuffing_share": "measures.force_shares",
     "control_chart": "measures.series",
     "declared_breaks": "measures.change",
     "drug_find_rate": "measures.drugs",
+    "effect_search_share": "measures.force_shares",
     "excess_searches": "measures.ratios",
     "find_rate": "measures.shares",
     "find_rate_difference": "measures.outcome_test",
     "find_rate_ratio": "measures.outcome_test",
     "fold": "tallies",
+    "force_in_search_share": "measures.force_shares",
+    "force_per_100_arrests": "measures.force_per",
+    "force_per_100_searches": "measures.force_per",
+    "force_rate": "measures.force",
+    "force_ratio": "measures.force",
     "funnel": "measures.forces",
+    "handcuffing_recording": "measures.force_recording",
     "hmicfrs": "measures.replicas",
+    "incident_tally": "measures.force_events",
+    "incidents": "measures.force_events",
     "intervals": "",
     "link_store": "linking",
     "linkage_bias": "measures.unlinked",
@@ -103,9 +132,13 @@ _HOMES = {
     "month_coverage": "coverage",
     "months_needed": "measures.looks",
     "more_thorough_search_share": "measures.shares",
+    "officer_injury_share": "measures.force_shares",
+    "only_tactic": "measures.force_events",
     "open_store": "io.store.reader",
     "outlier_lines": "measures.forces",
     "people_searched": "measures.persons",
+    "people_subject_to_force": "measures.force_events",
+    "person_injury_share": "measures.force_shares",
     "person_rate": "measures.persons",
     "person_tally": "persons",
     "positive_outcome_share": "measures.shares",
@@ -119,7 +152,10 @@ _HOMES = {
     "ratio_against_rest": "measures.change",
     "read_boundaries": "areas",
     "read_breaks": "io.declared",
+    "read_force_reports": "io.force_tables",
+    "read_force_tables": "io.force_tables",
     "read_frame": "io.frames",
+    "read_met_force": "io.met_force",
     "read_parquet": "io.parquet",
     "read_police_uk": "io.police_uk",
     "read_similar_groups": "io.declared",
@@ -147,6 +183,7 @@ _HOMES = {
     "video_disagreement": "measures.video",
     "video_from_start_share": "measures.video",
     "with_areas": "areas",
+    "with_force_used": "measures.force_events",
 }
 
 __all__ = [*_HOMES]

@@ -89,6 +89,10 @@ _VIDEO = (
 )
 """Columns that a store keeps beside its records once footage has been linked."""
 
+_FORCE_USED = Column(
+    "force_used", "label", "Force report found for the search, and by what; made by `with_force_used`."
+)
+
 FORCE_REPORT = (
     Column("force", "label", "Force whose officer used force, as its code."),
     Column("month", "month", "Analysis month: month of the use of force by UK local time."),
@@ -211,6 +215,7 @@ AXES = (
     AxisSpec("more_thorough", "more_thorough", "flag", "More than outer clothing removed: yes, no, blank."),
     AxisSpec("operation", "operation", "flag", "Part of a policing operation: yes, no, blank."),
     AxisSpec("possession_only", "possession_only", "flag", "Search for drugs for possession alone: yes, no, blank."),
+    AxisSpec("force_used", "force_used", "force_used", "Force report found for the search, and by what."),
     *_ON_VIDEO,
     *_UNIT,
 )
@@ -251,7 +256,7 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("search", "searches", (*SEARCH, *_OFFICERS, *_VIDEO), AXES),
+        Kind("search", "searches", (*SEARCH, *_OFFICERS, *_VIDEO, _FORCE_USED), AXES),
         Kind("force_report", "force reports", (*FORCE_REPORT, *_VIDEO), FORCE_AXES),
         Kind("footage", "clips", FOOTAGE, (*_WHERE, _UNIT[-2], _UNIT[-1])),
         Kind(

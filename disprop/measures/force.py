@@ -49,9 +49,9 @@ def force_rate(
     >>> rates[rates["ethnicity_officer"] == "Black"][["tactic_use", "numerator", "estimate", "n_unknown"]].round(3)
                   tactic_use  numerator  estimate  n_unknown
     3   By hand or restraint        0.0     0.000          1
-    8           Weapon drawn        2.0     0.587          0
-    13           Weapon used        1.0     0.293          0
-    18                   any        2.0     0.587          1
+    8           Weapon drawn        2.0     0.423          0
+    13           Weapon used        1.0     0.211          0
+    18                   any        2.0     0.423          1
     """
 
     def rates(one: Tally, names: list[str]) -> pd.DataFrame:
@@ -88,8 +88,8 @@ def force_ratio(
     >>> ratios = force_ratio(reports, dp.census(2021, by=["force", "ethnicity_self"]), perceived=True)
     >>> ratios[ratios["ethnicity_officer"] == "Black"][["tactic", "estimate", "low", "high", "verdict"]].round(1)
        tactic  estimate  low  high verdict
-    2  Shield      14.9  9.5  22.9  higher
-    6     any      14.9  9.5  22.9  higher
+    2  Shield      14.5  9.2  22.3  higher
+    6     any      14.5  9.2  22.3  higher
     """
 
     def ratios(one: Tally, names: list[str]) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from disprop.synthetic.truth import Truth, default_truth
 TABLES = {"search": "searches", "force_report": "force_reports", "footage": "footage", "custody": "custody"}
 """Kind of record -> its name here."""
 
-LATER = "video_link", "video_clips", "video_seconds", "video_from_start"
+LATER = "video_link", "video_clips", "video_seconds", "video_from_start", "force_used"
 """Columns that linking adds; nothing here has them."""
 
 TAGS = {RIGHT: "right", MISSING: "missing", WRONG: "wrong"}
