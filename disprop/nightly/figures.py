@@ -168,9 +168,17 @@ def _pages(made: Made, intakes: Sequence[Mapping[str, Any]]) -> dict[str, bytes]
     """The report on each force, in a folder of its name."""
     tallies = [made.tallies[SEARCH][axes] for axes in WANTED]
     residents, extracts = made.residents(["ethnicity_self"]), _extracts(intakes, SEARCH).drop(columns="kind")
+    extracts["force"] = extracts["force"].str.split(", ")
+    extracts = extracts.explode("force", ignore_index=True)
     files: dict[str, bytes] = {}
     for force in forces_of(tallies[0]):
-        inputs = _page(made, [tally.select(force=force) for tally in tallies], residents, force, extracts)
+        inputs = _page(
+            made,
+            [tally.select(force=force) for tally in tallies],
+            residents,
+            force,
+            extracts[extracts["force"] == force],
+        )
         if inputs is not None:
             files |= {f"report/{force}/{name}": content for name, content in report_files(inputs).items()}
     return files

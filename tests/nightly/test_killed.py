@@ -1,0 +1,95 @@
+"""A night killed after any fsync or rename, or at any instant, and run again gives what an undisturbed one gives.
+
+Compared are the records of the store as read, what stands beside them, and every byte of what `current` leads to. At
+every kill `current` leads to a whole folder, the old one or the new, and the store is sound.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.nightly import encounters
+from tests.nightly.night import TABLES, content, night, published, revise, world
+
+CHECKOUT = Path(__file__).parent.parent.parent
+ONE_TABLE = TABLES[: TABLES.index("[[tables]]", 20)]
+
+
+def searches(home: Path) -> Path:
+    """A month was published and is revised, and a third comes."""
+    path = world(home, months=("2023-04", "2023-05"), tables=ONE_TABLE)
+    night(path)
+    revise(home, "2023-05")
+    revise(home, "2023-06")
+    return path
+
+
+def every_kind(home: Path) -> Path:
+    """A month of footage is exported again."""
+    path = encounters.world(home, months=("2023-04",))
+    night(path)
+    encounters.revise(home, "footage", "2023-04")
+    return path
+
+
+def nothing_yet(home: Path) -> Path:
+    return world(home, months=("2023-04", "2023-05"), tables=ONE_TABLE)
+
+
+def killed(mode: str, home: Path, folder: Path, kinds: str, *more: str) -> list[dict]:
+    run = [sys.executable, "-m", "tests.nightly.killed", mode, str(home), str(folder), kinds, *more]
+    subprocess.run(run, cwd=CHECKOUT, check=True, capture_output=True, text=True)
+    files = sorted(folder.glob("*.json"), key=lambda path: int(path.stem))
+    return [json.loads(path.read_text()) for path in files]
+
+
+def check(told: list[dict], home: Path, kinds: str) -> None:
+    """Every run-again equals the night that nobody disturbed, which is run here, last."""
+    out = home / "out" / "current"
+    old = out.readlink().name if out.is_symlink() else None
+    night(home / "nightly.toml")
+    files = {name: one.hex() for name, one in published(home).items()}
+    records = repr([content(home, kind) for kind in kinds.split(",")])
+    new = out.readlink().name
+    for one in told:
+        assert one["before"]["faults"] == [], one["last"]
+        assert one["before"]["run"] in (old, new), one["last"]
+        assert one["before"]["whole"] is not False, one["last"]
+        assert one["content"] == records, one["last"]
+        assert one["published"] == files, one["last"]
+        assert one["after"] == {"run": new, "whole": True, "faults": [], "left": []}, one["last"]
+
+
+def test_killed_after_every_fsync_and_rename(tmp_path):
+    home = tmp_path / "home"
+    searches(home)
+    told = killed("steps", home, tmp_path / "copies", "search")
+    steps = [one["last"] for one in told]
+    assert steps[-1] is None
+    assert len(steps) > 28
+    named = {step.split("/")[0] for step in steps[:-1]}
+    assert {"fsync segments", "rename ledger", "rename extracts", "rename tally", "rename out"} <= named
+    assert "rename out/current" in steps
+    assert any(one["before"]["left"] for one in told), "some kill leaves a folder aside, or nothing is tested"
+    check(told, home, "search")
+
+
+def test_killed_at_random_instants(tmp_path):
+    home = tmp_path / "home"
+    nothing_yet(home)
+    told = killed("instants", home, tmp_path / "copies", "search", "20231", "20")
+    assert len(told) == 20
+    assert len({one["last"] for one in told}) > 3, "the instants lie all over the night"
+    check(told, home, "search")
+
+
+@pytest.mark.parametrize("seed", ["7"])
+def test_killed_while_every_kind_comes_in_and_is_linked(seed, tmp_path):
+    home = tmp_path / "home"
+    every_kind(home)
+    kinds = "search,force_report,footage,custody"
+    told = killed("instants", home, tmp_path / "copies", kinds, seed, "8")
+    check(told, home, kinds)
