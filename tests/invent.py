@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from disprop.codelists import codelist, forces
 from disprop.provenance import Account
+from disprop.records import join_items
 from disprop.tallies import Tally, area_axis, coded_axis
 
 SELF = (
@@ -123,6 +124,42 @@ def with_video(rows: list[dict], seed: int = 1) -> list[dict]:
     links = rng.choices(LINKS, weights=[30, 20, 5, 2, 3, 2, 2, 1, 1], k=len(rows))
     starts = [rng.choice(("yes", "no")) if link in LINKS[:3] else None for link in links]
     return [{**row, "video_link": link, "video_from_start": start} for row, link, start in zip(rows, links, starts)]
+
+
+def with_force_used(rows: list[dict], seed: int = 1) -> list[dict]:
+    """The rows, some joined to a force report, some that nothing could join."""
+    rng = random.Random(seed)
+    words = ("by reference", "by officer and time", "no report", "no report", "no report", None)
+    return [{**row, "force_used": rng.choice(words)} for row in rows]
+
+
+FORCE_ITEMS = (
+    "Compliant handcuffing", "Handcuffing not stated", "Ground restraint", "CED drawn", "CED fired",
+    "Tactical communication", "Not stated", "Bolas",
+)  # fmt: skip
+
+
+def force_reports(n: int, seed: int = 1) -> list[dict]:
+    """n force reports of the forces and months of `many`, with several items each."""
+    rng = random.Random(seed)
+
+    def items(choices: tuple[str, ...], most: int) -> str | None:
+        return join_items(rng.sample(choices, rng.randint(0, most)))
+
+    return [
+        {
+            "force": rng.choice(CHOICES["force"]),
+            "month": rng.choice(CHOICES["month"]),
+            "gender": rng.choice(("Male", "Female", "Other", None)),
+            "age_band": rng.choice(("11-17", "18-34", None)),
+            "ethnicity_officer": rng.choice(CHOICES["ethnicity_officer"]),
+            "tactics": items(FORCE_ITEMS, 4),
+            "reasons": items(("Effect search", "Protect self", "Because"), 2),
+            "officer_injury": rng.choice(("None", "Minor", "Severe", "Yes", None)),
+            "person_injury": rng.choice(("None", "None", "Minor", "Death", None)),
+        }
+        for _ in range(n)
+    ]
 
 
 def with_possession(rows: list[dict], seed: int = 1, says: tuple = ("yes", "yes", "no", "yes", None)) -> list[dict]:

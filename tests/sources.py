@@ -28,7 +28,17 @@ COLUMNS = (
     "video_recorded",
 )
 
-LATER = ("tactics", "reasons", "possession_only", "command_unit", "officer", "video_link", "video_from_start")
+LATER = (
+    "tactics",
+    "reasons",
+    "possession_only",
+    "command_unit",
+    "officer",
+    "video_link",
+    "video_from_start",
+    "force_used",
+)
+LATER += ("officer_injury", "person_injury")
 """Columns that stand in a batch only where the first row names them."""
 
 

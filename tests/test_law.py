@@ -8,25 +8,35 @@ import pytest
 
 import disprop as dp
 from disprop.measures import MEASURES
+from disprop.records import KINDS
 from disprop.tallies import fold
-from tests.invent import EVERYWHERE, many, with_places, with_possession, with_video
+from tests.invent import EVERYWHERE, force_reports, many, with_force_used, with_places, with_possession, with_video
 from tests.sources import Rows, by_part
 
-ROWS = with_video(with_possession(with_places(many(1500))))
-PIECES = by_part(ROWS)
+ROWS = with_force_used(with_video(with_possession(with_places(many(1500)))))
+
+
+FORCE_ROWS = force_reports(1500)
+ROWS_OF = {"search": ROWS, "force_report": FORCE_ROWS}
+PIECES_OF = {kind: by_part(rows) for kind, rows in ROWS_OF.items()}
 
 
 def axes_of(spec):
-    return ("ethnicity_self", *spec.axes)
+    return (spec.ethnicity, *spec.axes)
+
+
+def source(spec, rows, **how):
+    return Rows(rows, kind=spec.kind, unit=KINDS[spec.kind].unit, **how)
 
 
 @cache
-def whole(axes):
-    return dp.tally(Rows(ROWS), by=axes)
+def whole(name):
+    return dp.tally(source(MEASURES[name], ROWS_OF[MEASURES[name].kind]), by=axes_of(MEASURES[name]))
 
 
 def measured(spec, tally):
-    options = {"by": ["force", "ethnicity_self"]} if "by" in spec.parameters else {"vintage": "2018_19"}
+    options = {"by": ["force", spec.ethnicity]} if "by" in spec.parameters else {"vintage": "2018_19"}
+    options |= {"perceived": True} if spec.ethnicity == "ethnicity_officer" and spec.population else {}
     return spec(*([tally, EVERYWHERE] if spec.population else [tally]), **options)
 
 
@@ -41,11 +51,12 @@ def grouped(pieces, rng):
 @pytest.mark.parametrize("seed", range(2))
 def test_measure_of_the_whole_is_measure_of_the_sum(name, seed):
     rng, spec = random.Random(seed), MEASURES[name]
-    parts = [dp.tally(Rows(group), by=axes_of(spec)) for group in grouped(list(PIECES), rng)]
+    pieces = grouped(list(PIECES_OF[spec.kind]), rng)
+    parts = [dp.tally(source(spec, group), by=axes_of(spec)) for group in pieces]
     rng.shuffle(parts)
     together = fold(parts)
-    assert together.difference(whole(axes_of(spec))) is None
-    expected = measured(spec, whole(axes_of(spec)))
+    assert together.difference(whole(name)) is None
+    expected = measured(spec, whole(name))
     assert len(expected)
     pd.testing.assert_frame_equal(expected, measured(spec, together), check_exact=True)
 
@@ -53,9 +64,10 @@ def test_measure_of_the_whole_is_measure_of_the_sum(name, seed):
 @pytest.mark.parametrize("name", MEASURES)
 def test_within_a_part_batches_and_row_order_do_not_matter(name):
     spec = MEASURES[name]
-    shuffled = random.Random(7).sample(ROWS, len(ROWS))
-    other = dp.tally(Rows(shuffled, batch_rows=130), by=axes_of(spec))
-    pd.testing.assert_frame_equal(measured(spec, whole(axes_of(spec))), measured(spec, other), check_exact=True)
+    rows = ROWS_OF[spec.kind]
+    shuffled = random.Random(7).sample(rows, len(rows))
+    other = dp.tally(source(spec, shuffled, batch_rows=130), by=axes_of(spec))
+    pd.testing.assert_frame_equal(measured(spec, whole(name)), measured(spec, other), check_exact=True)
 
 
 def test_every_exported_measure_is_under_the_law():
@@ -71,6 +83,8 @@ def test_every_exported_measure_is_under_the_law():
         "measures.decomposed",
         "measures.video",
         "measures.unlinked",
+        "measures.force",
+        "measures.force_shares",
     )
     exported = {name for name, home in dp._HOMES.items() if home in modules}
     assert exported == set(MEASURES)

@@ -17,7 +17,8 @@ class Measure:
     """One measure as the command line and the planner see it.
 
     `module` and `function` say where it is; `axes` what a tally must be counted by besides the axes of the rows;
-    `population` whether it is divided by residents; `compares` whether it sets groups against a reference.
+    `population` whether it is divided by residents; `compares` whether it sets groups against a reference; `kind` what
+    records it is of.
     """
 
     name: str
@@ -27,6 +28,12 @@ class Measure:
     axes: tuple[str, ...] = ()
     population: bool = False
     compares: bool = False
+    kind: str = "search"
+
+    @property
+    def ethnicity(self) -> str:
+        """The axis of ethnicity that its records have: of use of force, the officer's perception."""
+        return "ethnicity_officer" if self.kind == "force_report" else "ethnicity_self"
 
     @property
     def compute(self) -> Callable[..., Any]:
@@ -46,6 +53,7 @@ class Measure:
 _OUTCOMES = ("outcome", "linked")
 _DRUGS = ("object", "possession_only")
 _BOTH = ("ethnicity_self", "ethnicity_officer")
+_FORCE = "force_report"
 
 MEASURES = {
     measure.name: measure
@@ -216,6 +224,58 @@ MEASURES = {
             "The inspectorate's own figures, with ours beside.",
             ("ethnicity_self", *_OUTCOMES),
             True,
+        ),
+        Measure(
+            "force_in_search_share",
+            "force_shares",
+            "force_in_search_share",
+            "Share of searches in which force was used, by reports joined to them.",
+            ("force_used",),
+        ),
+        Measure(
+            "force_rate", "force", "force_rate", "Force reports per 1,000 residents a year.", (), True, kind=_FORCE
+        ),
+        Measure(
+            "force_ratio",
+            "force",
+            "force_ratio",
+            "Rate of force over the rate of a reference.",
+            (),
+            True,
+            True,
+            _FORCE,
+        ),
+        Measure(
+            "compliant_handcuffing_share",
+            "force_shares",
+            "compliant_handcuffing_share",
+            "Share of force reports with compliant handcuffing.",
+            ("tactic",),
+            kind=_FORCE,
+        ),
+        Measure(
+            "effect_search_share",
+            "force_shares",
+            "effect_search_share",
+            "Share of force reports that were to effect a search.",
+            ("reason",),
+            kind=_FORCE,
+        ),
+        Measure(
+            "officer_injury_share",
+            "force_shares",
+            "officer_injury_share",
+            "Share of force reports in which the officer was injured.",
+            ("officer_injury",),
+            kind=_FORCE,
+        ),
+        Measure(
+            "person_injury_share",
+            "force_shares",
+            "person_injury_share",
+            "Share of force reports in which the person was injured.",
+            ("person_injury",),
+            kind=_FORCE,
         ),
         Measure("agreement_matrix", "unknowns", "agreement_matrix", "How officers recorded each group.", _BOTH),
         Measure("agreement_share", "unknowns", "agreement_share", "Share on which both ethnicities agree.", _BOTH),
