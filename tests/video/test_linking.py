@@ -1,0 +1,389 @@
+"""Links kept beside the records of a store: complete, made again only where something changed, blank when stale."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+import disprop as dp
+from disprop import linking
+from disprop.cli import cli
+from disprop.errors import InputRefused, UsageError
+from disprop.io.store import add, compact, durable, export, open_store, purge, verify
+from disprop.io.store.durable import locked
+from disprop.io.store.manifest import current, ledger_path
+from disprop.linkage import NO_TIME, Clips, Events, LinkSettings, link, video_link
+from disprop.linking import link_store
+from disprop.months import month_number
+from tests.video.conftest import MONTHS, seconds
+
+DAY = 86_400
+NEAR = LinkSettings(contradicted_within=2 * DAY)
+"""Settings of which a month reaches only the months beside it."""
+VIDEO = ["video_link", "video_clips", "video_seconds", "video_from_start"]
+
+
+def columns(path, kind="search", names=VIDEO):
+    """The video columns of every record of a kind, by row of the source."""
+    batches = list(open_store(path, kind=kind).batches({*names}))
+    return {name: [value for batch in batches for value in batch.column(name).to_pylist()] for name in names}
+
+
+def by_label(path, kind="search"):
+    counted = dp.tally(open_store(path, kind=kind), by=["video_link"]).project(["month", "video_link"])
+    return {(row.month, row.video_link): row.n for row in counted.frame().itertuples()}
+
+
+def blank_months(path, kind="search"):
+    found = by_label(path, kind)
+    return [month for month in MONTHS if (month, "blank") in found]
+
+
+def linked_at_once(made, kind, settings):
+    """All records of a kind against all clips, by the array function."""
+    records, footage = made.tables[kind], made.tables["footage"]
+    order = np.argsort(records["month"].to_numpy(), kind="stable")
+    records = records.take(order)
+    keys = {name: records[name].fill_null(0).to_numpy() for name in ("officer", "other_officer", "reference")}
+    said = [{"yes": 1, "no": 0}.get((value or "").lower(), -1) for value in records["video_recorded"].to_pylist()]
+    known = records["event_time"].is_valid().to_numpy()
+    time = np.where(known, seconds(records["event_time"]), NO_TIME)
+    events = Events(time=time, said=np.array(said, np.int8), **keys)
+    clips = Clips(
+        start=seconds(footage["event_time"]), end=seconds(footage["end_time"]),
+        officer=footage["officer"].fill_null(0).to_numpy(), reference=footage["reference"].fill_null(0).to_numpy(),
+        system=np.zeros(footage.num_rows, np.int16), deleted=seconds(footage["deleted_time"]),
+    )  # fmt: skip
+    return link(events, clips, settings)
+
+
+@pytest.fixture
+def linked(made, tmp_path, plain_clocks):
+    """A store of five months whose records are linked."""
+    path = made.store(tmp_path / "force.store")
+    link_store(path, settings=NEAR)
+    return path
+
+
+# What is found
+
+
+@pytest.mark.parametrize("kind", ["search", "force_report"])
+@pytest.mark.parametrize("settings", [LinkSettings(), NEAR])
+def test_part_by_part_gives_what_all_at_once_gives(made, tmp_path, plain_clocks, kind, settings):
+    path = made.store(tmp_path / "force.store")
+    done = link_store(path, settings=settings)
+    expected = linked_at_once(made, kind, settings)
+    found = columns(path, kind)
+    codes = dp.tally(open_store(path, kind=kind), by=["video_link"]).axis("video_link").codes
+    assert found["video_link"] == [codes[i] for i in video_link(expected)]
+    assert found["video_clips"] == expected.clips.tolist()
+    assert found["video_seconds"] == expected.seconds.tolist()
+    assert found["video_from_start"] == [{1: "yes", 0: "no", -1: None}[start] for start in expected.from_start.tolist()]
+    assert done.records == sum(made.tables[one].num_rows for one in ("search", "force_report"))
+    assert sum(done.found.values()) == done.records
+
+
+def test_the_tally_by_what_was_found_counts_every_record_once(made, linked):
+    counted = dp.tally(open_store(linked, kind="search"), by=["ethnicity_self", "video_link", "video_from_start"])
+    persons = dp.tally(open_store(linked, kind="search"), by=["ethnicity_self"])
+    assert counted.project(["force", "month", "ethnicity_self"]).difference(persons) is None
+    frame = dp.share_linked_to_video(counted, by=["ethnicity_self"])
+    assert frame["estimate"].dropna().between(0, 1).all()
+
+
+def test_a_shared_footage_of_two_datasets_counts_whole(made, tmp_path, plain_clocks):
+    """Two systems, each with an extract of its own a month."""
+    footage = made.tables["footage"]
+    path = made.store(tmp_path / "force.store", "search")
+    for system in ("system A", "system B"):
+        (source,) = made.but("footage", footage.filter(pc.equal(footage["system"].cast(pa.string()), system))).sources(
+            "footage"
+        )
+        source.dataset = system
+        add(path, source)
+    link_store(path, settings=NEAR)
+    one = made.store(tmp_path / "one.store", "search", "footage")
+    link_store(one, settings=NEAR)
+    assert columns(path) == columns(one)
+
+
+def test_footage_of_another_force_is_not_looked_at(made, tmp_path, plain_clocks):
+    footage = made.tables["footage"]
+    other = footage.set_column(0, "force", pa.array(["kent"] * footage.num_rows).dictionary_encode())
+    path = made.but("footage", other).store(tmp_path / "force.store", "search", "footage")
+    done = link_store(path)
+    assert (done.parts, done.without_footage) == (0, len(MONTHS))
+    assert set(columns(path)["video_link"] if "video_link" in open_store(path, kind="search").columns else [None]) == {
+        None
+    }
+
+
+def test_a_month_without_an_extract_of_footage_is_blank_and_not_without_video(made, tmp_path, plain_clocks):
+    path = made.without_months("footage", "2023-05").store(tmp_path / "force.store")
+    done = link_store(path)
+    assert done.without_footage == 2  # searches and force reports
+    assert blank_months(path) == ["2023-05"]
+    assert ("2023-05", "no footage") not in by_label(path)
+
+
+def test_a_clip_that_claims_more_than_a_day_is_taken_as_its_start(made, tmp_path, plain_clocks):
+    footage = made.tables["footage"]
+    at = footage.column_names.index("end_time")
+    ends = seconds(footage["end_time"]).copy()
+    ends[::50] += 400 * DAY
+    broken = footage.set_column(at, "end_time", pa.array(ends).cast(pa.timestamp("s", "UTC")))
+    ends[::50] = seconds(footage["event_time"])[::50]
+    cut = footage.set_column(at, "end_time", pa.array(ends).cast(pa.timestamp("s", "UTC")))
+    one, two = (
+        made.but("footage", table).store(tmp_path / name, "search", "footage")
+        for name, table in (("one", broken), ("two", cut))
+    )
+    assert link_store(one, settings=NEAR).overlong > 0
+    assert link_store(two, settings=NEAR).overlong == 0
+    assert columns(one) == columns(two)
+
+
+def test_a_known_clock_is_taken_off(made, tmp_path, plain_clocks):
+    footage = made.tables["footage"]
+    is_b = np.array(footage["system"].to_pylist()) == "system B"
+    shifted = footage
+    for name in ("event_time", "end_time"):
+        values = pa.array(seconds(footage[name]) + np.where(is_b, 420, 0)).cast(pa.timestamp("s", "UTC"))
+        shifted = shifted.set_column(footage.column_names.index(name), name, values)
+    one = made.store(tmp_path / "one", "search", "footage")
+    two = made.but("footage", shifted).store(tmp_path / "two", "search", "footage")
+    link_store(one, settings=NEAR)
+    link_store(two, settings=NEAR, clocks={"system B": 420})
+    assert columns(one) == columns(two)
+
+
+# What is made again
+
+
+def keys(path):
+    """Month and kind of each part -> key of its links."""
+    rows = {row["part"].decode(): row for row in open_store(path, kind="search").manifest.rows()}
+    found = open_store(path, kind="search").manifest.sidecars()
+    return {(rows[one["part"]]["kind"], rows[one["part"]]["month"]): one["key"] for one in found}
+
+
+def test_a_second_run_changes_nothing(linked):
+    before = current(linked)
+    done = link_store(linked, settings=NEAR)
+    assert (done.parts, done.unchanged) == (0, 10)
+    assert current(linked) == before
+
+
+def test_a_changed_month_of_footage_links_again_just_what_it_can_reach(made, linked, tmp_path):
+    footage = made.tables["footage"]
+    month = month_number("2023-05")
+    keep = np.ones(footage.num_rows, bool)
+    keep[np.flatnonzero(footage["month"].to_numpy() == month)[::7]] = False
+    changed = made.but("footage", footage.filter(pa.array(keep)))
+    before = keys(linked)
+    add(linked, *changed.sources("footage"))
+    assert blank_months(linked) == ["2023-04", "2023-05", "2023-06"]  # stale: not known until linked again
+    done = link_store(linked, settings=NEAR)
+    assert (done.parts, done.unchanged) == (6, 4)
+    after = keys(linked)
+    assert {month for (_, month), key in after.items() if key != before[_, month]} == {month - 1, month, month + 1}
+    fresh = changed.store(tmp_path / "fresh.store")
+    link_store(fresh, settings=NEAR)
+    for kind in ("search", "force_report"):
+        assert columns(linked, kind) == columns(fresh, kind)
+    assert verify(linked) == []
+
+
+def test_a_changed_month_of_searches_links_again_only_itself(made, linked):
+    searches = made.tables["search"]
+    drop = np.flatnonzero(searches["month"].to_numpy() == month_number("2023-05"))[:5]
+    keep = np.ones(searches.num_rows, bool)
+    keep[drop] = False
+    add(linked, *made.but("search", searches.filter(pa.array(keep))).sources("search"))
+    assert blank_months(linked) == ["2023-05"]
+    done = link_store(linked, settings=NEAR)
+    assert (done.parts, done.unchanged) == (1, 9)
+
+
+def test_a_month_that_comes_later_makes_stale_what_it_can_reach(made, tmp_path, plain_clocks):
+    path = made.first_months(3).store(tmp_path / "force.store")
+    link_store(path, settings=NEAR)
+    add(path, *made.sources("footage"))
+    assert blank_months(path) == ["2023-05"]
+
+
+def test_other_settings_link_everything_again(linked):
+    done = link_store(linked, settings=LinkSettings(before=600, after=600, another_before=600, another_after=600))
+    assert (done.parts, done.unchanged) == (10, 0)
+
+
+def test_a_wide_reach_takes_in_the_months_that_it_touches():
+    from disprop.linking import reach_of
+
+    march = month_number("2023-03")
+    near, far = reach_of(march, march, 3600), reach_of(march, march, 33 * DAY)
+    assert (near.first - march, near.last - march) == (-1, 1)
+    assert (far.first - march, far.last - march) == (-2, 2)  # February has 28 days
+    july = month_number("2023-07")
+    assert reach_of(july, july, 29 * DAY).first == july - 1
+
+
+def test_many_sidecars_are_one_transaction(made, tmp_path, plain_clocks):
+    path = made.store(tmp_path / "force.store")
+    before = current(path)["number"]
+    link_store(path)
+    assert current(path)["number"] == before + 1
+    head, *lines = [json.loads(line) for line in ledger_path(path, before + 1).read_text().splitlines()]
+    assert head["action"] == "sidecar"
+    assert len(lines) == 10
+    assert sum(sum(line["found"].values()) for line in lines) == sum(line["records"] for line in lines)
+
+
+def test_stopped_after_any_step_the_store_is_the_old_one_or_the_new_one(made, tmp_path, plain_clocks, monkeypatch):
+    class Stopped(BaseException):
+        pass
+
+    path = made.store(tmp_path / "force.store", "search", "footage")
+    old = keys(path)
+    seen, limit = 0, 0
+
+    def after_step(step):
+        nonlocal seen
+        seen += 1
+        if seen == limit:
+            raise Stopped
+
+    monkeypatch.setattr(durable, "after_step", after_step)
+    for limit in range(1, 40):
+        seen, number = 0, current(path)["number"]
+        try:
+            link_store(path, settings=LinkSettings(before=600 + limit))
+        except Stopped:
+            assert verify(path) == []
+            found = keys(path)
+            assert found == old if current(path)["number"] == number else not set(found.values()) & set(old.values())
+            assert len(found) in (0, 5)
+            old = found
+            continue
+        break
+    assert limit >= 12
+    assert "blank" not in {label for _, label in by_label(path)}
+
+
+def test_two_writers_at_once_are_refused(linked):
+    with locked(linked), pytest.raises(InputRefused, match="another process"):
+        link_store(linked, settings=LinkSettings())
+
+
+# With the rest of the store
+
+
+def test_compacting_keeps_links_and_sweeps_old_ones(linked):
+    before = columns(linked)
+    link_store(linked, settings=LinkSettings())
+    link_store(linked, settings=NEAR)
+    compact(linked, grace_days=0)
+    assert columns(linked) == before
+    live = {one["segment"] for one in open_store(linked, kind="search").manifest.sidecars()}
+    live |= {name for name, _ in open_store(linked, kind="search").manifest.segments}
+    assert {path.name for path in (linked / "segments").iterdir()} == live
+    assert verify(linked) == []
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_an_export_carries_what_was_found(linked, tmp_path, ending):
+    out = tmp_path / f"searches.{ending}"
+    export(open_store(linked, kind="search"), out)
+    if ending == "csv":
+        from pyarrow import csv
+
+        table = csv.read_csv(out, convert_options=csv.ConvertOptions(strings_can_be_null=True))
+    else:
+        table = pq.read_table(out)
+    for name, values in columns(linked).items():
+        assert table[name].to_pylist() == values
+
+
+def test_a_purged_person_leaves_no_link_and_the_others_keep_theirs(made, linked):
+    person = next(key for key in made.tables["search"]["person"].to_pylist() if key)
+    store = open_store(linked, kind="search")
+    has = [row["month"] for row in store.rows() if person in store.codes(row, {"person": "key"})["person"].tolist()]
+    tallied = dp.tally(store, by=["ethnicity_self"])
+    counted = tallied.total
+    files = {one["segment"] for one in store.manifest.sidecars()}
+    done = purge(linked, persons=[person], reason="expunged")
+    assert done.records >= 1
+    assert set(map(month_number, blank_months(linked))) == set(has)
+    assert files.isdisjoint({one["segment"] for one in open_store(linked, kind="search").manifest.sidecars()})
+    assert verify(linked) == []
+    for kind in ("search", "force_report", "custody"):
+        left = open_store(linked, kind=kind)
+        assert not any(person in left.codes(row, {"person": "key"})["person"].tolist() for row in left.rows())
+    assert tallied.total == counted  # a tally made before stays as it was
+    head, *_ = [
+        json.loads(line) for line in ledger_path(linked, current(linked)["number"]).read_text().splitlines()
+    ]
+    assert (head["action"], head["reason"], head["removed"]) == ("purge", "expunged", done.records)
+    assert f"{person:016x}" not in ledger_path(linked, current(linked)["number"]).read_text()
+    compact(linked, grace_days=0)
+    assert not any(person.to_bytes(8, "little") in path.read_bytes() for path in linked.rglob("*") if path.is_file())
+    link_store(linked, settings=NEAR)
+    assert blank_months(linked) == []
+
+
+def test_purging_footage_makes_stale_what_was_linked_to_it(linked):
+    purge(linked, before="2023-04", reason="kept for a while")
+    assert blank_months(linked) == ["2023-04"]  # March is gone, and with it April's neighbour
+
+
+def test_a_purge_by_a_key_that_nobody_has_changes_nothing(linked):
+    before = current(linked)
+    assert purge(linked, persons=[1], reason="expunged").records == 0
+    assert current(linked) == before
+
+
+# Refusals and the command
+
+
+def test_what_cannot_be_linked_is_refused(linked):
+    with pytest.raises(UsageError, match="custody cannot be linked"):
+        link_store(linked, kinds=["custody"])
+    with pytest.raises(UsageError, match="give clocks="):
+        link_store(linked, settings=LinkSettings(offsets={0: 5}))
+
+
+def test_records_with_video_columns_of_their_own_are_refused(made, tmp_path):
+    table = made.tables["search"]
+    own = table.append_column("video_link", pa.array(["not worn"] * table.num_rows).dictionary_encode())
+    path = made.but("search", own).store(tmp_path / "force.store", "search", "footage")
+    with pytest.raises(UsageError, match="bring video_link themselves"):
+        link_store(path)
+
+
+def test_the_command_says_what_was_found(made, tmp_path, plain_clocks):
+    path = made.store(tmp_path / "force.store")
+    run = CliRunner().invoke(cli, ["link", str(path), "--clock", "system B=40"])
+    assert run.exit_code == 0, run.output
+    assert "10 parts linked, 0 linked before" in run.output
+    assert "exact reference" in run.output
+    again = CliRunner().invoke(cli, ["link", str(path), "--clock", "system B=40"])
+    assert "0 parts linked, 10 linked before" in again.output
+    for wrong in (["--clock", "soon"], ["--as-of", "June"], ["--retention-days", "84"]):
+        refused = CliRunner().invoke(cli, ["link", str(path), *wrong])
+        assert isinstance(refused.exception, UsageError)
+
+
+def test_the_command_warns_of_months_without_footage(made, tmp_path, plain_clocks):
+    path = made.without_months("footage", "2023-05").store(tmp_path / "force.store", "search", "footage")
+    run = CliRunner().invoke(cli, ["link", str(path)], standalone_mode=False)
+    assert run.return_value == 4
+    assert "1 parts are of months without a footage extract" in run.stderr
+
+
+def test_the_sidecar_of_links_is_named(linked):
+    assert {one["name"] for one in open_store(linked, kind="search").manifest.sidecars()} == {linking.VIDEO}
