@@ -137,6 +137,7 @@ def test_a_clip_that_claims_more_than_a_day_is_taken_as_its_start(made, tmp_path
     ends = seconds(footage["end_time"]).copy()
     ends[::50] += 400 * DAY
     broken = footage.set_column(at, "end_time", pa.array(ends).cast(pa.timestamp("s", "UTC")))
+    ends = ends.copy()
     ends[::50] = seconds(footage["event_time"])[::50]
     cut = footage.set_column(at, "end_time", pa.array(ends).cast(pa.timestamp("s", "UTC")))
     one, two = (
