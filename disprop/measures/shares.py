@@ -16,6 +16,7 @@ from disprop.coverage import covered_only, month_coverage
 from disprop.errors import UsageError
 from disprop.intervals import proportion_interval
 from disprop.measures.exposed import default_by, month_counts
+from disprop.measures.outcome_labels import never_recorded
 from disprop.results import join_flags, result_frame, text_where
 from disprop.tallies import Axis, Tally, coded_axis
 
@@ -169,7 +170,9 @@ def positive_outcome_share(tally: Tally, *, by: Sequence[str] | None = None, con
     """Share of searches with any outcome but no further action, among those whose outcome is known.
 
     A positive outcome is not a find: an arrest may be for something else. Bounds count every unknown outcome as no,
-    then as yes; where more than 5% are unknown the flag says so, because the limits do not. Limits: Wilson.
+    then as yes; where more than 5% are unknown the flag says so, because the limits do not. A force that never records
+    an outcome (or never its opposite), of which 10 or more would be expected by the share of the other forces in the
+    tally, is refused: its labels lack it. Without other forces the flag only says that it never occurs. Limits: Wilson.
     Tally axis: `outcome`. Columns and errors as `find_rate`.
 
     >>> import disprop as dp
@@ -284,13 +287,14 @@ def _outcome_share(
     tally: Tally, measure: str, to: str, yes: str, no: str, by: Sequence[str] | None, confidence: float
 ) -> pd.DataFrame:
     names = rows_by(tally, by, ("outcome", "linked"))
-    turned = of_covered_months(tally).recode("outcome", to).project([*names, "outcome"])
+    counted = of_covered_months(tally).recode("outcome", to)
+    turned = counted.project([*names, "outcome"])
     axis = turned.axes[-1]
     n_yes, n_no = turned.counts[..., axis.index(yes)], turned.counts[..., axis.index(no)]
     unknown = turned.counts.sum(axis=-1) - n_yes - n_no
     zero = np.zeros_like(n_yes)
     answers = Answers(turned.axes[:-1], n_yes, n_no, unknown, zero, zero, *months_behind(tally, turned.axes[:-1]))
-    return share_frame(tally, answers, measure, confidence, note="", always=True)
+    return share_frame(tally, answers, measure, confidence, note="", lacking=never_recorded(counted, yes, no))
 
 
 def _flag_share(
@@ -370,22 +374,41 @@ def _reasons(answers: Answers, keep: np.ndarray) -> tuple[np.ndarray, list[str]]
     return np.array([state for state, _ in worse], dtype=int), [why for _, why in worse]
 
 
-def _always_given(unknown: np.ndarray, every: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _given_unless_lacking(
+    unknown: np.ndarray, every: np.ndarray, forces: list[str] | None, lacking: dict[str, tuple[bool, str]]
+) -> tuple[np.ndarray, list[str]]:
     """A share of the known is given whatever is unknown; past the cut-off its limits say too little, and that is said.
 
-    Limits are about chance alone: a force that leaves the outcome of its arrests blank has no arrests among the known.
+    Limits are about chance alone: a force that leaves the outcome of its arrests blank has no arrests among the known,
+    and one whose labels lack them none at all. That is refused where other forces show how many to expect; forces
+    together only say which of them lack it.
     """
-    much = np.atleast_1d(unknown / every > BOUNDS_UNKNOWN_SHARE)
-    return np.zeros(len(much), dtype=int), np.where(much, MUCH_UNKNOWN, "").tolist()
+    much = np.where(np.atleast_1d(unknown / every > BOUNDS_UNKNOWN_SHARE), MUCH_UNKNOWN, "").tolist()
+    if forces is None:
+        together = join_flags(*(words for _, words in lacking.values()))
+        return np.zeros(len(much), dtype=int), [join_flags(together, one) for one in much]
+    found = [lacking.get(force, (False, "")) for force in forces]
+    why = [f"refused: {said}" if withheld else join_flags(said, one) for (withheld, said), one in zip(found, much)]
+    return np.array([2 if withheld else 0 for withheld, _ in found], dtype=int), why
 
 
 def share_frame(
-    tally: Tally, answers: Answers, measure: str, confidence: float, *, note: str, always: bool = False
+    tally: Tally,
+    answers: Answers,
+    measure: str,
+    confidence: float,
+    *,
+    note: str,
+    lacking: dict[str, tuple[bool, str]] | None = None,
 ) -> pd.DataFrame:
+    """Result rows of shares: given, bounds only or refused; with `lacking` (`never_recorded`), given but for those."""
     keep, groups = _rows(answers.axes, answers.all)
     yes, known, every = answers.yes[keep], (answers.yes + answers.no)[keep], answers.all[keep]
     unknown = answers.unknown[keep]
-    state, why = _always_given(unknown, every) if always else _reasons(answers, keep)
+    if lacking is None:
+        state, why = _reasons(answers, keep)
+    else:
+        state, why = _given_unless_lacking(unknown, every, groups.get("force"), lacking)
     given = (state == 0) & (known > 0)
     interval = proportion_interval(
         events=np.where(given, yes, 0), trials=np.where(given, known, 0), confidence=confidence

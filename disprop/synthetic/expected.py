@@ -26,7 +26,10 @@ def implied(truth: Truth) -> dict[str, dict[str, float]]:
     >>> {group: round(row["recorded_rate_ratio"], 2) for group, row in implied(default_truth()).items()}
     {'White': 1.0, 'Mixed': 2.01, 'Asian': 1.6, 'Black': 3.0, 'Other': 1.0}
     """
-    rows = {group: _rates(truth, group) | _outcomes(truth, group) | _flags(truth, group) for group in truth.groups}
+    rows = {
+        group: _rates(truth, group) | _outcomes(truth, find_share(truth, group)) | _flags(truth, group)
+        for group in truth.groups
+    }
     reference = rows[truth.groups[0]]
     for row in rows.values():
         row["rate_ratio"] = row["rate"] / reference["rate"]
@@ -45,8 +48,23 @@ def find_share(truth: Truth, group: str) -> float:
     return truth.find_rate[group] * factor
 
 
-def _outcomes(truth: Truth, group: str) -> dict[str, float]:
-    find = find_share(truth, group)
+def implied_of_object(truth: Truth, object_: str) -> dict[str, dict[str, float]]:
+    """Implied finds and outcomes by group, of the searches for one object.
+
+    >>> from disprop.synthetic import default_truth
+    >>> round(implied_of_object(default_truth(), "Controlled drugs")["White"]["find"], 3)
+    0.253
+    """
+    return {group: _outcomes(truth, _find_share_of_object(truth, group, object_)) for group in truth.groups}
+
+
+def _find_share_of_object(truth: Truth, group: str, object_: str) -> float:
+    """Share of a group's searches for an object that find it."""
+    reasons = [(p, r) for p, r in zip(truth.reason_shares(group), truth.reasons) if r.object == object_]
+    return truth.find_rate[group] * sum(p * r.find_factor for p, r in reasons) / sum(p for p, _ in reasons)
+
+
+def _outcomes(truth: Truth, find: float) -> dict[str, float]:
     found, other = find * (1 - truth.found_no_action), (1 - find) * truth.other_outcome
     known = 1 - truth.blank["outcome"]
     flag = 1 - truth.linked_blank_positive
