@@ -52,7 +52,7 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     ),
     (
         r"(?:refused: )?no label of (.+) occurs in any month of \S+: its list of outcomes may lack it",
-        lambda m: f"no record of the force carries the outcome “{m[1]}”: its list of outcomes may lack it",
+        lambda m: f'no record of the force carries the outcome "{m[1]}": its list of outcomes may lack it',
     ),
     (r"without (.+) \(force without residents\)", lambda m: f"without {m[1]}, which has no residents"),
     (r"(refused|bounds only): 0 of .+", lambda m: f"{m[1]}, as for all groups of the force together"),
