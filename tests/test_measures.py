@@ -17,7 +17,7 @@ from disprop.measures.verdicts import VERDICTS, verdict
 from disprop.results import COLUMNS
 from disprop.tallies import Axis, Tally
 from tests import naive
-from tests.invent import (, with_force_used, with_video
+from tests.invent import (
     CHOICES,
     EVERYWHERE,
     PEOPLE,
@@ -26,8 +26,10 @@ from tests.invent import (, with_force_used, with_video
     many,
     residents,
     rows,
+    with_force_used,
     with_places,
     with_possession,
+    with_video,
 )
 from tests.sources import Rows
 
