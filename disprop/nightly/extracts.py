@@ -19,6 +19,7 @@ from disprop.io.archive import find_members
 from disprop.io.mapped import read_mapped
 from disprop.io.mapping import read_mapping
 from disprop.io.mapping_rows import find_extracts
+from disprop.io.names import is_named_stop_and_search
 from disprop.io.police_uk import read_police_uk
 from disprop.io.store.durable import file_digest, publish
 from disprop.io.store.manifest import current, ledger_path
@@ -159,7 +160,7 @@ def _files(asked: Extracts, *, skip: bool) -> list[Path]:
     try:
         files = sorted({member.file for member in _members(asked)})
     except InputRefused:
-        files = _all_files(asked.path) if skip else []
+        files = _all_files(asked) if skip else []
         if not files:
             raise
     if not files:
@@ -175,10 +176,25 @@ def _members(asked: Extracts) -> list[Any]:
     return found.members
 
 
-def _all_files(path: str) -> list[Path]:
+def _all_files(asked: Extracts) -> list[Path]:
+    """Files under the path that are extracts, or may have been before they were broken."""
+    path = asked.path
     there = [Path(path)] if Path(path).exists() else [Path(one) for one in glob.glob(path, recursive=True)]
     files = [file for one in there for file in (one.rglob("*") if one.is_dir() else [one])]
-    return sorted(file for file in files if file.suffix.lower() in TABLES and file.is_file())
+    tables = sorted(file for file in files if file.suffix.lower() in TABLES and file.is_file())
+    return [file for file in tables if asked.mapping or len(tables) == 1 or _may_hold_searches(file)]
+
+
+def _may_hold_searches(file: Path) -> bool:
+    """Whether a file among others is named, or reads, like searches of data.police.uk."""
+    if file.suffix.lower() == ".zip" or is_named_stop_and_search(file.name):
+        return True
+    among_others = f"{glob.escape(str(file.parent))}/[{file.name[0]}]{glob.escape(file.name[1:])}"
+    try:
+        find_members([among_others]).close()
+    except InputRefused:
+        return False
+    return True
 
 
 def _reading(asked: Extracts) -> list[str]:
@@ -258,6 +274,7 @@ def _told(account: Any, asked: Extracts) -> dict[str, Any]:
         "yielded": account.yielded,
         "excluded": dict(sorted(account.excluded.items())),
         "quarantined": dict(sorted(account.quarantined.items())),
+        "notes": dict(sorted(account.notes.items())),
     }
 
 

@@ -16,6 +16,7 @@ from disprop.job import INVENTED, WANTED, measure_all, provenance
 from disprop.months import month_label
 from disprop.nightly.config import Config, Table
 from disprop.nightly.publish import sha
+from disprop.provenance import Account
 from disprop.report import ReportInputs, report_files
 from disprop.report.tables import SYNTHETIC_COLUMN, SYNTHETIC_MARK
 from disprop.tallies import Tally, load
@@ -130,7 +131,7 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return out.getvalue()
 
 
-def _extracts(intakes: Sequence[Mapping[str, Any]], kind: str | None = None) -> pd.DataFrame:
+def _extracts(intakes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row a file read."""
     import pandas as pd
 
@@ -147,7 +148,7 @@ def _extracts(intakes: Sequence[Mapping[str, Any]], kind: str | None = None) -> 
         "excluded",
         "quarantined",
     ]
-    rows = [_extract_row(one["kind"], file) for one in intakes if kind in (None, one["kind"]) for file in one["files"]]
+    rows = [_extract_row(one["kind"], file) for one in intakes for file in one["files"]]
     return pd.DataFrame(rows, columns=[*columns, "reasons"])
 
 
@@ -167,25 +168,26 @@ def _extract_row(kind: str, file: Mapping[str, Any]) -> dict[str, Any]:
 def _pages(made: Made, intakes: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     """The report on each force, in a folder of its name."""
     tallies = [made.tallies[SEARCH][axes] for axes in WANTED]
-    residents, extracts = made.residents(["ethnicity_self"]), _extracts(intakes, SEARCH).drop(columns="kind")
-    extracts["force"] = extracts["force"].str.split(", ")
-    extracts = extracts.explode("force", ignore_index=True)
+    residents = made.residents(["ethnicity_self"])
+    read = [file for one in intakes if one["kind"] == SEARCH for file in one["files"]]
     files: dict[str, bytes] = {}
     for force in forces_of(tallies[0]):
-        inputs = _page(
-            made,
-            [tally.select(force=force) for tally in tallies],
-            residents,
-            force,
-            extracts[extracts["force"] == force],
-        )
+        own = [file for file in read if force in file["force"].split(", ")]
+        inputs = _page(made, [tally.select(force=force) for tally in tallies], residents, force, own)
         if inputs is not None:
             files |= {f"report/{force}/{name}": content for name, content in report_files(inputs).items()}
     return files
 
 
+def _left_aside(files: Sequence[Mapping[str, Any]]) -> Account:
+    """What reading put aside and noted, which the store does not hold."""
+    return sum(
+        (Account(sum(one["quarantined"].values()), {}, one["quarantined"], one["notes"]) for one in files), Account()
+    )
+
+
 def _page(
-    made: Made, tallies: Sequence[Tally], residents: Tally, force: str, extracts: pd.DataFrame
+    made: Made, tallies: Sequence[Tally], residents: Tally, force: str, files: Sequence[Mapping[str, Any]]
 ) -> ReportInputs | None:
     """What the report on one force says; None where it has no month in the period."""
     cover = month_coverage(tallies[0])
@@ -199,8 +201,8 @@ def _page(
         last=month_label(cover.months[-1]),
         results=measure_all(tallies, residents),
         coverage=cover.frame(),
-        account=tallies[0].account,
-        files=extracts,
+        account=tallies[0].account + _left_aside(files),
+        files=_extracts([{"kind": SEARCH, "files": files}]).drop(columns="kind"),
         provenance={name: value for name, value in about.items() if name != "command"},
         synthetic=codelist("force").label(force).endswith(INVENTED),
         dataset=made.datasets[SEARCH],

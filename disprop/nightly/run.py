@@ -63,8 +63,8 @@ def run_nightly(config: Config, *, say: Say | None = None, progress: Progress | 
 
     The caller holds the right to the folder (`only_one`). say: called with a line a step. progress: as readers call it.
 
-    Raises DispropError where something is refused: then nothing was published, and unless an extract itself was taken in,
-    nothing was stored. Running again goes on from what was stored.
+    Raises DispropError where something is refused: then nothing was published, and running again goes on from what was
+    stored.
     """
     out = Path(config.out)
     log = Log(out / "nightly.jsonl", say)

@@ -115,7 +115,8 @@ def folded(tallies: Sequence[Tally]) -> Tally:
     """The sum of several tallies, added up two and two so that small ones meet small ones.
 
     >>> import disprop as dp
-    >>> each = [dp.tally(dp.synthetic.make_records(months=[month]), by=[]) for month in ("2023-04", "2023-05", "2023-06")]
+    >>> months = ("2023-04", "2023-05", "2023-06")
+    >>> each = [dp.tally(dp.synthetic.make_records(months=[month]), by=[]) for month in months]
     >>> folded(each) == each[0] + each[1] + each[2]
     True
     """

@@ -1,7 +1,8 @@
 """Runs a night in children that are killed, each in a copy of one folder, and runs it again in each copy.
 
-python -m tests.nightly.killed steps HOME FOLDER: killed after its k-th fsync or rename, for k = 1, 2, ... until it ends.
-python -m tests.nightly.killed instants HOME FOLDER SEED NUMBER: killed at that many random instants.
+python -m tests.nightly.killed steps HOME FOLDER KINDS: killed after its k-th fsync or
+rename, for k = 1, 2, ... until it ends.
+python -m tests.nightly.killed instants HOME FOLDER KINDS SEED NUMBER: killed at that many random instants.
 
 The copies are FOLDER/1, FOLDER/2 ...; beside each stands its number with `.json`: what the killed night had done last,
 and what was seen of the copy before and after it was run again.
