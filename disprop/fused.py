@@ -6,19 +6,22 @@ counted there from the same source, to the last cell, part and note of the accou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from disprop.codelists import UNMAPPED, code_lookup, codelist
+from disprop import cells as counting
+from disprop.cells import Counts, Keyed
+from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist
 from disprop.errors import InputRefused
+from disprop.kernels import keyed
 from disprop.kernels.scan import (
     LARGEST_GROUP,
     LEFT_OUT,
     ROWS_BEFORE_LOADING,
-    Counted,
     Scan,
     cut,
     scan_numpy,
@@ -27,8 +30,8 @@ from disprop.kernels.scan import (
 )
 from disprop.months import month_label
 from disprop.provenance import Account
-from disprop.records import VEHICLE_ONLY, AxisSpec, Mapped
-from disprop.tallies import Scope, Tally, coded_axis, month_axis
+from disprop.records import HOUR, VEHICLE_ONLY, AxisSpec, Mapped
+from disprop.tallies import Axis, Scope, Tally, coded_axis, month_axis, open_axis
 
 VEHICLE_RULE = "vehicle-only search: no person was searched"
 PERIOD_RULE = "outside the period"
@@ -36,6 +39,9 @@ FORCE_RULE = "not selected: force"
 
 CODES_A_NUMBER = 1 << 16
 """A column with more labels than this is no axis of a fused scan."""
+
+_HOURS = [*(f"{hour:02d}" for hour in range(24)), ""]
+"""Labels of the store's codes of the hour: the last stands for none."""
 
 _numpy_rows = 0  # counted by numpy so far in this process; only speed depends on it
 
@@ -55,6 +61,8 @@ class FusedPlan:
     months: np.ndarray
     groups: tuple[tuple[str, ...], ...]
     rule: bool
+    opened: Mapping[str, Axis] = field(default_factory=dict)
+    """Axes of open lists: of every label there is, until those that occur among the counted are known."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -66,7 +74,18 @@ class FusedPlan:
         return int(self.mapped.records[self.read].sum())
 
     def shape(self, t: int) -> tuple[int, ...]:
-        return tuple(len(codelist(spec.codelist)) for spec in self.wanted[t])
+        return tuple(
+            len(self.opened[spec.name]) if spec.is_open else len(codelist(spec.codelist)) for spec in self.wanted[t]
+        )
+
+    def is_keyed(self, t: int) -> bool:
+        """Whether only the cells that are not 0 are kept of a tally."""
+        cells = len(self.forces) * len(self.months) * counting.size(self.shape(t))
+        return counting.is_keyed(cells, self.rows)
+
+    def labels(self, column: str) -> list[str]:
+        """The label of each code of a column; "" is blank."""
+        return _HOURS if column == HOUR else self.mapped.labels(column)
 
     def compiled(self) -> bool:
         """Whether the kernel counts: numpy until it has cost as much as loading the kernel would have."""
@@ -76,7 +95,8 @@ class FusedPlan:
         """The plan in words, as `--explain` prints it."""
         months = [month_label(int(month)) for month in self.months]
         tallies = [" x ".join(["force", "month", *(spec.name for spec in specs)]) for specs in self.wanted]
-        cells = [len(self.forces) * len(months) * int(np.prod(self.shape(t))) for t in range(len(self.wanted))]
+        cells = [len(self.forces) * len(months) * counting.size(self.shape(t)) for t in range(len(self.wanted))]
+        form = [", only those that are not 0 are kept" if self.is_keyed(t) else "" for t in range(len(self.wanted))]
         scan = _scan(self) if self.compiled() and len(self.read) else None
         threads = len(_cuts(self, scan)) - 1 if scan else 1
         return {
@@ -86,7 +106,7 @@ class FusedPlan:
             "parts": f"{len(self.read):,} read, {len(self.mapped.records) - len(self.read):,} skipped",
             "records": f"{self.rows:,} read, {self.not_selected + self.outside:,} in parts skipped",
             "months": f"{months[0]} to {months[-1]}" if months else "none",
-            "tallies": "; ".join(f"{tally} ({n:,} cells)" for tally, n in zip(tallies, cells)),
+            "tallies": "; ".join(f"{tally} ({n:,} cells{how})" for tally, n, how in zip(tallies, cells, form)),
             "rules": VEHICLE_RULE if self.rule else "none",
             "kernel": "compiled, packed columns" if self.compiled() else "numpy (few rows)",
             "threads": str(threads),
@@ -96,9 +116,9 @@ class FusedPlan:
 def plan_fused(
     source: Any, wanted: Sequence[Sequence[AxisSpec]], scope: Scope, *, vehicle_only: bool
 ) -> FusedPlan | None:
-    """The plan of a scan over mapped parts; None when batches must be read: too many labels, an axis that no label
-    alone gives (areas, items, hours), or a column that stands beside the parts."""
-    if not all(spec.by_label for specs in wanted for spec in specs):
+    """The plan of a scan over mapped parts; None when batches must be read: too many labels, or an axis that no label
+    alone gives (items, pseudonyms)."""
+    if any(spec.multi for specs in wanted for spec in specs):
         return None
     mapped = source.mapped()
     absent = {spec.column for specs in wanted for spec in specs if spec.column not in mapped.offset}
@@ -111,26 +131,59 @@ def plan_fused(
     if scope.first is not None and scope.last is not None:
         inside &= (mapped.first <= scope.last) & (mapped.last >= scope.first)
     rule = not vehicle_only and "search_type" in mapped.offset
-    needed = dict.fromkeys(spec.column for specs in wanted for spec in specs)
+    needed = dict.fromkeys(_column(spec) for specs in wanted for spec in specs)
     columns = [name for name in needed if name in mapped.offset]
     if rule:
         columns = [*columns, *({"search_type"} - set(columns))]
-    sizes = {name: len(mapped.labels(name)) for name in columns}
-    if sizes and max(sizes.values()) > CODES_A_NUMBER:
+    read = _in_place_order(mapped, np.flatnonzero(inside & (mapped.records > 0)))
+    sizes = {name: len(_HOURS if name == HOUR else mapped.labels(name)) for name in columns}
+    if needed and not columns and len(read):
+        return None
+    if (sizes and max(sizes.values()) > CODES_A_NUMBER) or not _all_by_label(source, wanted, read):
         return None
     return FusedPlan(
         source=source,
         mapped=mapped,
         wanted=tuple(tuple(specs) for specs in wanted),
         scope=scope,
-        read=_in_place_order(mapped, np.flatnonzero(inside & (mapped.records > 0))),
+        read=read,
         not_selected=int(mapped.records[~kept].sum()),
         outside=int(mapped.records[kept & ~inside].sum()),
         forces=_forces(mapped, kept),
         months=_months(mapped, kept, inside, source.parts["month"], scope),
         groups=_groups(sizes),
         rule=rule,
+        opened={
+            spec.name: open_axis(
+                spec.name, _open_codes(mapped.labels(spec.column)) if spec.column in columns else [BLANK]
+            )
+            for specs in wanted
+            for spec in specs
+            if spec.is_open
+        },
     )
+
+
+def _column(spec: AxisSpec) -> str:
+    """The column of codes that an axis reads."""
+    return HOUR if spec.codelist == HOUR else spec.column
+
+
+def _all_by_label(source: Any, wanted: Sequence[Sequence[AxisSpec]], read: np.ndarray) -> bool:
+    """Whether codes of labels, or of hours in every part, are there for every axis; a key is no such code."""
+    specs = {spec for several in wanted for spec in several if not spec.by_label}
+    mapped, kinds = source.mapped(), source.manifest.columns
+    return all(
+        HOUR in mapped.offset and bool(mapped.width[HOUR][read].all())
+        if spec.codelist == HOUR
+        else kinds.get(spec.column, "label") == "label"
+        for spec in specs
+    )
+
+
+def _open_codes(labels: Sequence[str]) -> list[str]:
+    """The code on an open axis of each label."""
+    return [label.strip() or BLANK for label in labels]
 
 
 def _in_place_order(mapped: Mapped, read: np.ndarray) -> np.ndarray:
@@ -171,9 +224,9 @@ def _groups(sizes: dict[str, int]) -> tuple[tuple[str, ...], ...]:
 
 
 def _scan(plan: FusedPlan) -> Scan:
-    """The plan as arrays."""
+    """The plan as arrays, with those of its tallies that are counted as arrays."""
     mapped, read = plan.mapped, plan.read
-    sizes = [len(mapped.labels(name)) for name in plan.columns]
+    sizes = [len(plan.labels(name)) for name in plan.columns]
     segments, segment = np.unique(mapped.segment[read], return_inverse=True)
     force, month = _positions(plan)
     mixed = mapped.first[read] != mapped.last[read]
@@ -181,6 +234,7 @@ def _scan(plan: FusedPlan) -> Scan:
     slice_row, table = _month_tables(plan, force, mixed)
     files = mapped.files(segments)
     columns = _columns(plan)
+    arrays = [t for t in range(len(plan.wanted)) if not plan.is_keyed(t)]
     _check_inside(files, segment, columns, mapped.records[read])
     return Scan(
         files=files,
@@ -191,8 +245,8 @@ def _scan(plan: FusedPlan) -> Scan:
         first_month=int(mapped.first[read].min()),
         group_start=np.cumsum([0, *(len(group) for group in plan.groups), 1]).astype(np.int64),
         sizes=np.array([*sizes, int(mapped.last[read].max()) + 1], dtype=np.int64),
-        tables=[_tables(plan, t) for t in range(len(plan.wanted))],
-        cells=np.array([np.prod(plan.shape(t), dtype=np.int64) for t in range(len(plan.wanted))], dtype=np.int64),
+        tables=[_tables(plan, t) for t in arrays],
+        cells=np.array([counting.size(plan.shape(t)) for t in arrays], dtype=np.int64),
         n_slices=len(plan.forces) * len(plan.months),
     )
 
@@ -231,23 +285,43 @@ def _check_inside(files: Sequence[np.ndarray], segment: np.ndarray, columns: np.
         raise InputRefused("the manifest points beyond the end of a segment; run `disprop store verify` on the store")
 
 
-def _tables(plan: FusedPlan, t: int) -> list[np.ndarray | None]:
-    """For each group, the entry of every packed number: its share of the cell, or LEFT_OUT."""
+def _key_scan(plan: FusedPlan, scan: Scan, t: int) -> keyed.KeyScan:
+    """The same parts, to be counted by the numbers of the cells of one tally."""
+    entries, constant = _entries(plan, t, keyed.LEFT_OUT)
+    size = counting.size(plan.shape(t))
+    used = [c for c, name in enumerate(plan.columns) if name in entries]
+    first = np.where(scan.parts[:, 2] < 0, -1, scan.parts[:, 2] * size + constant)
+    return keyed.KeyScan(
+        files=scan.files,
+        parts=np.ascontiguousarray(np.stack([scan.parts[:, 0], scan.parts[:, 1], first], axis=1)),
+        columns=np.ascontiguousarray(scan.columns[:, [*used, -1]]),
+        slices=np.where(scan.slices < 0, keyed.LEFT_OUT, scan.slices * size + constant),
+        slice_row=scan.slice_row,
+        first_month=scan.first_month,
+        tables=[np.ascontiguousarray(entries[plan.columns[c]], dtype=np.int64) for c in used],
+    )
+
+
+def _entries(plan: FusedPlan, t: int, left_out: int) -> tuple[dict[str, np.ndarray], int]:
+    """What each code of a column adds to the cell, strides and rules folded in; and what every row adds."""
     specs, shape = plan.wanted[t], plan.shape(t)
-    strides = [int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape))]
     entries: dict[str, np.ndarray] = {}
     constant = 0
-    for spec, stride in zip(specs, strides):
-        if spec.column not in plan.columns:  # the source lacks the column: all is blank
+    for i, spec in enumerate(specs):
+        name, stride = _column(spec), counting.size(shape[i + 1 :])
+        if name not in plan.columns:  # the source lacks the column: all is blank
             constant += int(_codes(plan, spec, [""])[0]) * stride
             continue
-        codes = _codes(plan, spec, plan.mapped.labels(spec.column)) * stride
-        entries[spec.column] = entries.get(spec.column, np.int64(0)) + codes
+        entries[name] = entries.get(name, np.int64(0)) + _codes(plan, spec, plan.labels(name)) * stride
     if plan.rule:
-        left_out = np.where(_is_vehicle(plan), LEFT_OUT, 0)
-        entries["search_type"] = entries.get("search_type", np.int64(0)) + left_out
-    tables = [_table(plan, group, entries) for group in plan.groups]
-    return _with_constant(plan, tables, constant)
+        entries["search_type"] = entries.get("search_type", np.int64(0)) + np.where(_is_vehicle(plan), left_out, 0)
+    return entries, constant
+
+
+def _tables(plan: FusedPlan, t: int) -> list[np.ndarray | None]:
+    """For each group, the entry of every packed number: its share of the cell, or LEFT_OUT."""
+    entries, constant = _entries(plan, t, LEFT_OUT)
+    return _with_constant(plan, [_table(plan, group, entries) for group in plan.groups], constant)
 
 
 def _with_constant(plan: FusedPlan, tables: list[np.ndarray | None], constant: int) -> list[np.ndarray | None]:
@@ -255,13 +329,17 @@ def _with_constant(plan: FusedPlan, tables: list[np.ndarray | None], constant: i
     if constant == 0 or not tables:
         return tables
     at = next((g for g, table in enumerate(tables) if table is not None), 0)
-    size = int(np.prod([len(plan.mapped.labels(name)) for name in plan.groups[at]]))
+    size = counting.size([len(plan.labels(name)) for name in plan.groups[at]])
     found = tables[at]
     tables[at] = (np.zeros(size, np.int32) if found is None else found) + np.int32(constant)
     return tables
 
 
 def _codes(plan: FusedPlan, spec: AxisSpec, labels: Sequence[str]) -> np.ndarray:
+    """Position on the axis of each label; of one that no counted row has, any."""
+    if spec.is_open:
+        at = {code: i for i, code in enumerate(plan.opened[spec.name].codes)}
+        return np.array([at.get(code, 0) for code in _open_codes(labels)], dtype=np.int64)
     return code_lookup(spec.codelist, plan.source.scheme, [label or None for label in labels])
 
 
@@ -277,7 +355,7 @@ def _table(plan: FusedPlan, group: Sequence[str], entries: dict[str, np.ndarray]
         return None
     table = np.zeros(1, dtype=np.int64)
     for name in group:
-        own = entries.get(name, np.zeros(len(plan.mapped.labels(name)), dtype=np.int64))
+        own = entries.get(name, np.zeros(len(plan.labels(name)), dtype=np.int64))
         table = (table[:, None] + own).reshape(-1)
     return np.ascontiguousarray(np.maximum(table, LEFT_OUT), dtype=np.int32)
 
@@ -296,8 +374,19 @@ def _cuts(plan: FusedPlan, scan: Scan, threads: int | None = None) -> np.ndarray
 # Counting ------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Result:
+    """Counts of each tally, and how many rows lay outside the period, were left out by rule, or are damaged."""
+
+    cells: list[Counts]
+    outside: int
+    left_out: int
+    damaged: int
+
+
 def count_fused(plan: FusedPlan, *, threads: int | None = None) -> list[Tally]:
     """The tallies of a plan, in the order in which they were wanted."""
+    plan = _with_codes_met(plan)
     counted = _count(plan, threads)
     if counted.damaged:
         raise InputRefused(
@@ -313,56 +402,78 @@ def count_fused(plan: FusedPlan, *, threads: int | None = None) -> list[Tally]:
     if plan.scope.forces is not None:
         parts = parts[np.isin(parts["force"], plan.scope.forces)]
     account = plan.source.account + Account(excluded={rule: n for rule, n in sorted(rules.items()) if n})
-    months = _months_met(plan, counted.counts[0], parts["month"])
-    return [_tally(plan, t, counts, months, parts, account) for t, counts in enumerate(counted.counts)]
+    months = _months_met(plan, counted.cells[0], parts["month"])
+    return [_tally(plan, t, cells, months, parts, account) for t, cells in enumerate(counted.cells)]
 
 
-def _count(plan: FusedPlan, threads: int | None) -> Counted:
+def _with_codes_met(plan: FusedPlan) -> FusedPlan:
+    """The plan with open axes of those codes alone that counted records have."""
+    specs = {spec.name: spec for specs in plan.wanted for spec in specs if spec.is_open}
+    met = {}
+    for name, spec in specs.items():
+        if not len(plan.read):
+            met[name] = open_axis(name, ())
+        elif spec.column in plan.columns:
+            codes, counts = _open_codes(plan.labels(spec.column)), _label_counts(plan, spec.column)
+            met[name] = open_axis(name, (code for code, n in zip(codes, counts) if n))
+    return replace(plan, opened={**plan.opened, **met})
+
+
+def _count(plan: FusedPlan, threads: int | None) -> _Result:
     global _numpy_rows
+    tallies = range(len(plan.wanted))
+    shapes = [(len(plan.forces), len(plan.months), *plan.shape(t)) for t in tallies]
+    none = np.zeros(0, dtype=np.int64)
     if not len(plan.read):
-        slices = len(plan.forces) * len(plan.months)
-        empty = [np.zeros((slices, *plan.shape(t)), dtype=np.int64) for t in range(len(plan.wanted))]
-        return Counted(empty, 0, 0, 0, "none", 1)
-    scan = _scan(plan)
-    if threads is None and not plan.compiled():
-        _numpy_rows += plan.rows
-        return scan_numpy(scan)
-    return scan_parts(scan, _cuts(plan, scan, threads))
+        return _Result([counting.placed(shape, [none] * len(shape), none) for shape in shapes], 0, 0, 0)
+    scan, compiled = _scan(plan), threads is not None or plan.compiled()
+    cuts = _cuts(plan, scan, threads) if compiled else np.zeros(0, dtype=np.int64)
+    _numpy_rows += 0 if compiled else plan.rows
+    cells: dict[int, Counts] = {}
+    found = (0, 0, 0)
+    for t in tallies:
+        if plan.is_keyed(t):
+            one = _key_scan(plan, scan, t)
+            counted, *found = keyed.scan_keys(one, cuts) if compiled else keyed.scan_keys_numpy(one)  # type: ignore[assignment]
+            cells[t] = Keyed(shapes[t], *counted)
+    arrays = [t for t in tallies if t not in cells]
+    if arrays:
+        dense = scan_parts(scan, cuts) if compiled else scan_numpy(scan)
+        cells |= {t: counts.reshape(shapes[t]) for t, counts in zip(arrays, dense.counts)}
+        found = (dense.left_out, dense.outside, found[2] + dense.damaged)
+    return _Result([cells[t] for t in tallies], outside=found[1], left_out=found[0], damaged=found[2])
 
 
-def _months_met(plan: FusedPlan, counts: np.ndarray, part_months: np.ndarray) -> np.ndarray:
+def _months_met(plan: FusedPlan, cells: Counts, part_months: np.ndarray) -> np.ndarray:
     """Which months stand on the axis: those of parts, and those that a counted record is of."""
     met = np.isin(plan.months, part_months)
     if not met.all():
-        cells = counts.reshape(len(plan.forces), len(plan.months), counts[0].size if len(counts) else 1)
-        met |= cells.any(axis=(0, 2))
+        met |= counting.dense(counting.project(cells, [1])) > 0
     return met
 
 
-def _tally(
-    plan: FusedPlan, t: int, counts: np.ndarray, months: np.ndarray, parts: np.ndarray, account: Account
-) -> Tally:
-    specs, shape = plan.wanted[t], plan.shape(t)
-    cells = counts.reshape(len(plan.forces), len(plan.months), *shape)
-    cells = cells if months.all() else np.ascontiguousarray(cells[:, months])
+def _tally(plan: FusedPlan, t: int, cells: Counts, months: np.ndarray, parts: np.ndarray, account: Account) -> Tally:
+    specs = plan.wanted[t]
+    cells = cells if months.all() else counting.take(cells, np.flatnonzero(months).tolist(), 1)
     axes = (
         coded_axis("force", "force", plan.forces),
         month_axis(plan.months[months].tolist()),
-        *(coded_axis(spec.name, spec.codelist) for spec in specs),
+        *(plan.opened[spec.name] if spec.is_open else coded_axis(spec.name, spec.codelist) for spec in specs),
     )
     unmapped = _unmapped(plan, specs, cells)
     account = account + Account(unmapped=unmapped) if unmapped else account
     return Tally(axes, cells, plan.source.unit, plan.source.kind, parts, account, plan.scope)
 
 
-def _unmapped(plan: FusedPlan, specs: Sequence[AxisSpec], cells: np.ndarray) -> dict[str, int]:
+def _unmapped(plan: FusedPlan, specs: Sequence[AxisSpec], cells: Counts) -> dict[str, int]:
     """Counted rows of each label that no codelist knows; looked for only where the tally holds any."""
     found: dict[str, int] = {}
     for i, spec in enumerate(specs):
-        at = codelist(spec.codelist).index(UNMAPPED)
-        labels = plan.mapped.labels(spec.column)
+        if not spec.by_label or spec.column not in plan.columns:
+            continue
+        at, labels = codelist(spec.codelist).index(UNMAPPED), plan.labels(spec.column)
         strange = np.flatnonzero(_codes(plan, spec, labels) == at)
-        if strange.size and spec.column in plan.columns and cells.take(at, axis=2 + i).any():
+        if strange.size and counting.total(counting.take(cells, [at], 2 + i)):
             counts = _label_counts(plan, spec.column)
             for code in strange[strange > 0].tolist():
                 name, n = f"{spec.column}: {labels[code]}", int(counts[code])
@@ -372,11 +483,11 @@ def _unmapped(plan: FusedPlan, specs: Sequence[AxisSpec], cells: np.ndarray) -> 
 
 def _label_counts(plan: FusedPlan, column: str) -> np.ndarray:
     """Counted rows of each label of a column, under the rules of the plan."""
-    labels = plan.mapped.labels(column)
+    labels = plan.labels(column)
     entries = {column: np.arange(len(labels), dtype=np.int64)}
     if plan.rule:
         entries["search_type"] = entries.get("search_type", np.int64(0)) + np.where(_is_vehicle(plan), LEFT_OUT, 0)
-    scan = _scan(plan)
+    scan = _scan(replace(plan, wanted=()))
     one = replace(
         scan,
         parts=np.where(np.arange(3) == 2, np.minimum(scan.parts, 0), scan.parts),
@@ -387,4 +498,7 @@ def _label_counts(plan: FusedPlan, column: str) -> np.ndarray:
     )
     if not plan.compiled():
         return scan_numpy(one).counts[0][0]
-    return scan_parts(one, np.array([0, len(plan.read)])).counts[0][0]
+    cuts = cut(scan.parts[:, 1], np.ones(len(plan.read), dtype=bool), workers(plan.rows, len(plan.read)))
+    with ThreadPoolExecutor(len(cuts) - 1) as pool:  # each with counts of its own: all fill the same few
+        counts = list(pool.map(lambda i: scan_parts(one, cuts[i : i + 2]).counts[0][0], range(len(cuts) - 1)))
+    return np.asarray(np.sum(counts, axis=0, dtype=np.int64))

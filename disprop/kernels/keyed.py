@@ -172,6 +172,33 @@ def scan_keys(scan: KeyScan, cuts: np.ndarray) -> tuple[Counted, int, int, int]:
     return merge_all([run for runs, _ in done for run in runs]), int(left[0]), int(left[1]), int(left[2])
 
 
+def scan_keys_numpy(scan: KeyScan) -> tuple[Counted, int, int, int]:
+    """The same by numpy, all parts at once: for few rows, without loading a kernel."""
+    keys = np.repeat(scan.parts[:, 2], scan.parts[:, 1])
+    mixed = keys < 0
+    if mixed.any():
+        month = _column_numpy(scan, len(scan.tables))[mixed] - scan.first_month
+        row = np.repeat(scan.slice_row, scan.parts[:, 1])[mixed]
+        keys[mixed] = scan.slices[row, month]
+    outside, damaged = keys < 0, 0
+    for c, table in enumerate(scan.tables):
+        codes = _column_numpy(scan, c)
+        damaged += int((codes >= table.size).sum())
+        keys += table[np.minimum(codes, table.size - 1)]
+    left_out = int((keys < 0).sum() - outside.sum())
+    cells, n = np.unique(keys[keys >= 0], return_counts=True)
+    return (cells, n.astype(np.int64, copy=False)), left_out, int(outside.sum()), damaged
+
+
+def _column_numpy(scan: KeyScan, c: int) -> np.ndarray:
+    """The codes of a column, of all parts one after another."""
+    pieces = [np.zeros(0, dtype=np.int64)]
+    for (at, rows, _), (offset, width) in zip(scan.parts.tolist(), scan.columns[:, c].tolist()):
+        codes = scan.files[at][offset : offset + rows * width]
+        pieces.append(codes.view(f"<u{width}") if width else np.zeros(rows, np.uint8))
+    return np.concatenate(pieces)
+
+
 def _scan_run(scan: KeyScan, start: int, stop: int) -> tuple[list[Counted], np.ndarray]:
     """One thread's parts, several at a time; each call sorts within each part."""
     runs, left = [], np.zeros(3, dtype=np.int64)
@@ -221,7 +248,7 @@ def _sort(keys, spare, digits, n):  # type: ignore[no-untyped-def]
         differ |= keys[i] ^ keys[0]
     there = 0
     shift = 0
-    while (differ >> shift) != 0:
+    while shift < 63 and (differ >> shift) != 0:
         if (differ >> shift) & 1 == 0:
             shift += 1
             continue
