@@ -104,7 +104,7 @@ def force_ratio(
             perceived=perceived,
         )
 
-    return each_item(tally, by, ratios, measure="force_ratio")
+    return each_item(tally, by, ratios, measure="force_ratio", of=of)
 
 
 def in_force_bands(population: Tally) -> Tally:

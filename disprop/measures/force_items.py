@@ -11,6 +11,7 @@ import numpy as np
 from disprop.codelists import ANY
 from disprop.errors import UnitMismatch, UsageError
 from disprop.measures.exposed import default_by
+from disprop.months import month_label
 from disprop.provenance import part_row, parts
 from disprop.results import join_flags
 from disprop.tallies import Axis, Tally, month_axis
@@ -95,15 +96,22 @@ def as_months(tally: Tally) -> Tally:
 
 
 def each_item(
-    tally: Tally, by: Sequence[str] | None, compute: Callable[[Tally, list[str]], pd.DataFrame], *, measure: str
+    tally: Tally,
+    by: Sequence[str] | None,
+    compute: Callable[[Tally, list[str]], pd.DataFrame],
+    *,
+    measure: str,
+    of: str = "",
 ) -> pd.DataFrame:
     """Rows of `compute(tally, axes of the rows)`, under each item where the rows are by an axis of items.
 
-    Under items the code `any` stands for the records that have one at all. `measure` names the rows.
+    Under items the code `any` stands for the records that have one at all. `measure` names the rows; `of` is the axis
+    compared, where there is one.
     """
     import pandas as pd
 
-    tally, names, remark = _ready(tally, by)
+    first = "" if "month" in tally.names or tally.scope.first is None else f" in {month_label(tally.scope.first)}"
+    tally, names, remark = _ready(tally, by, of)
     axis = next((name for name in names if name in ITEMS), None)
     rest = [name for name in names if name != axis]
     if axis is None:
@@ -112,11 +120,12 @@ def each_item(
         each = [_marked(compute(having(tally, axis, code), rest), axis, code, names) for code in _codes(tally, axis)]
         found = pd.concat(each, ignore_index=True) if each else compute(without_items(tally), rest).iloc[:0]
     found["measure"] = measure
-    found["flag"] = [join_flags(flag, *remark) for flag in found["flag"]]
+    flags = (flag.replace(first, " in the year") if first else flag for flag in found["flag"])
+    found["flag"] = [join_flags(flag, *remark) for flag in flags]
     return found
 
 
-def _ready(tally: Tally, by: Sequence[str] | None) -> tuple[Tally, list[str], list[str]]:
+def _ready(tally: Tally, by: Sequence[str] | None, of: str) -> tuple[Tally, list[str], list[str]]:
     """The tally with months and in the items asked for, the axes of the rows, and what to keep in mind."""
     check_unit(tally, REPORTS, TACTICS)
     names = list(default_by(tally)) if by is None else list(by)
@@ -128,7 +137,7 @@ def _ready(tally: Tally, by: Sequence[str] | None) -> tuple[Tally, list[str], li
             tally = tally.recode("tactic", name, rename=name)
     remark = [ONE_YEAR] if yearly else []
     remark += [SEVERAL_USES] if tally.unit == TACTICS and "tactic" not in names else []
-    remark += [PERCEIVED_TOO] if {"age_band", "gender"} & {*names} else []
+    remark += [PERCEIVED_TOO] if {"age_band", "gender"} & {*names, of} else []
     return as_months(tally), names, remark
 
 
