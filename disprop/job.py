@@ -21,6 +21,7 @@ from disprop.measures.shares import (
     share_on_video,
 )
 from disprop.months import month_label
+from disprop.persons import PersonTally, names_people, person_tally
 from disprop.plan import as_source, scan
 from disprop.tallies import Tally
 
@@ -77,12 +78,13 @@ def make_report(
     tallies = scan(records, wanted, force=force, period=period)
     code = _only_force(tallies[0], force)
     cover = month_coverage(tallies[0])
+    met = person_tally(records, people, force=force, period=period) if names_people(records) else None
     inputs = ReportInputs(
         force=code,
         force_name=codelist("force").label(code),
         first=month_label(cover.months[0]),
         last=month_label(cover.months[-1]),
-        results=measure_all(tallies, population, holes=holes),
+        results=measure_all(tallies, population, holes=holes, persons=met),
         coverage=cover.frame(),
         account=tallies[0].account,
         files=records.intake_table() if hasattr(records, "intake_table") else None,
@@ -93,12 +95,17 @@ def make_report(
     return write_report(inputs, Path(folder))
 
 
-def measure_all(tallies: Sequence[Tally], population: Tally, *, holes: str = "whole") -> Frames:
-    """Every result frame of the report, by name, from the tallies of WANTED in their order."""
+def measure_all(
+    tallies: Sequence[Tally], population: Tally, *, holes: str = "whole", persons: PersonTally | None = None
+) -> Frames:
+    """Every result frame of the report, by name, from the tallies of WANTED in their order.
+
+    persons: who was searched, where the records say so: the ratios' limits then allow for people searched again.
+    """
     people, outcomes, thorough, video = tallies
     divided: dict[str, Any] = {"holes": holes}
     groups = ["force", "ethnicity_self"]
-    ratios = rate_ratio(people, population, by=["force"], **divided)
+    ratios = rate_ratio(people, population, by=["force"], persons=persons, **divided)
     crude = ratios["measure"] == "rate_ratio"
     frames = {
         "search_rate": search_rate(people, population, by=groups, **divided),

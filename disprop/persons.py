@@ -201,6 +201,18 @@ def person_tally(
     return PersonTally(counted, *entries, dict.fromkeys(counted.axis("force").codes, key_id) if key_id else {})
 
 
+def names_people(records: Any) -> bool:
+    """Whether a source has a column that says who was met, as far as it says so (`columns`) before it is read.
+
+    >>> import disprop as dp
+    >>> names_people(dp.synthetic.make_encounters(months=["2023-06"]).source("search"))
+    True
+    >>> names_people(dp.read_frame(dp.synthetic.make_records(months=["2023-06"])))
+    False
+    """
+    return PERSON in getattr(records, "columns", ())
+
+
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 

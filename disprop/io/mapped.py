@@ -170,6 +170,11 @@ class Extracts:
         """The force of rows that name none."""
         return force_code(self.mapping.force) if self.mapping.force else self._given
 
+    @property
+    def columns(self) -> set[str]:
+        """Canonical columns that the mapping fills."""
+        return {*self.mapping.columns.values()}
+
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Record batches, files in order; `columns` names those wanted (`force` and `month` always come)."""
         self._check_wanted(columns)

@@ -241,7 +241,11 @@ def _methods_table(inputs: ReportInputs) -> list[Table]:
         for name, label in NAMES.items()
         for how, groups in _by_method(name, inputs.rows(name)).items()
     ]
-    head = ("Figure", "Method", "Groups; in brackets the month dispersion that widened the interval")
+    head = (
+        "Figure",
+        "Method",
+        "Groups; in brackets what widened the interval: month dispersion, people searched again",
+    )
     return [Table("methods", "How the intervals were made", head, tuple(rows), words=(1, 2))] if rows else []
 
 
@@ -250,10 +254,17 @@ def _by_method(name: str, rows: list[Row]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in rows:
         if row["method"] and row["low"] is not None:
-            method, _, dispersion = row["method"].partition(", month dispersion ")
+            method, wider = _widened(row["method"])
             how = METHODS.get(f"{name} {method}") or METHODS.get(method, method)
-            found.setdefault(how, []).append(group_label(row["group"]) + (f" ({dispersion})" if dispersion else ""))
+            found.setdefault(how, []).append(group_label(row["group"]) + (f" ({wider})" if wider else ""))
     return found
+
+
+def _widened(method: str) -> tuple[str, str]:
+    """The method of the limits, and what widened them: the dispersion of months, or that of people by that name."""
+    named, _, people = method.partition(", person-clustered ")
+    named, _, months = named.partition(", month dispersion ")
+    return named, f"people {people}" if people else months
 
 
 INVENTED = "The records are invented, and so are the force and its residents. They say nothing about any real one."

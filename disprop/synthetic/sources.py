@@ -36,6 +36,11 @@ class TableSource:
         names = [name for name in self._table.column_names if columns is None or name in columns | {"force", "month"}]
         yield from self._table.select(names).combine_chunks().to_batches(max_chunksize=BATCH)
 
+    @property
+    def columns(self) -> set[str]:
+        """Canonical columns that the records have."""
+        return {*self._table.column_names}
+
     @cached_property
     def parts(self) -> np.ndarray:
         months = np.array(self._months)
