@@ -70,9 +70,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     store, out: folders. extracts, tables: what comes in and what goes out. force: figures of this force only. first and
     last (`from` and `to`), or last_months: the period, otherwise all there is. population: saved tally of residents
-    instead of the Census. report: whether a page is made of each force's searches. on_error: `stop` publishes nothing
-    when a file cannot be read, `skip` leaves the file out and warns. link: settings of `disprop.linkage.LinkSettings`, and
-    `clocks`, by how many seconds the clock of a system is known to be ahead; without it nothing is linked.
+    instead of the Census. report: whether a page is made of each force's searches. on_error: `stop` publishes
+    nothing when a file cannot be read, `skip` leaves the file out and warns. link: settings of
+    `disprop.linkage.LinkSettings`, and `clocks`, by how many seconds the clock of a system is known to be ahead; without
+    it nothing is linked.
     """
 
     store: str

@@ -51,9 +51,9 @@ def night(path: Path, say=None):
         return run_nightly(told, say=say)
 
 
-def published(home: Path) -> dict[str, bytes]:
+def published(home: Path, out: str = "out") -> dict[str, bytes]:
     """What `current` leads to: every file, by name, with the run."""
-    folder = home / "out" / "current"
+    folder = home / out / "current"
     files = {one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
     return files | {"run": folder.readlink().name.encode()}
 
