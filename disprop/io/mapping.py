@@ -31,7 +31,7 @@ after it; of an age band the age in years."""
 
 TAKEN = ("police.uk", "home-office", "frame", "parquet")
 NAME_LENGTH = 24
-DERIVED = ("video_link", "video_clips", "video_seconds", "video_from_start")
+DERIVED = ("video_link", "video_clips", "video_seconds", "video_from_start", "force_used")
 MODES = ("one", "several")
 
 

@@ -12,7 +12,10 @@ from disprop.io.mapping import DERIVED, ROLES, split_role
 from disprop.io.mapping_evidence import Seen, coded, known_names, likeness, schemes_that_know, usual_label
 from disprop.records import KINDS, Column, Kind
 
-ENOUGH, NEAR = 0.6, 0.08
+ENOUGH, NEAR, VALUES_ALONE = 0.6, 0.07, 0.62
+"""Score from which a column is placed; difference that settles nothing; score of perfect values without a name."""
+TELLING = 0.8
+"""Likeness from which a name speaks for a kind of record."""
 SEPARATORS = (";", "|", ",", "/", "\n")
 ETHNICITY = ("ethnicity_5", "ethnicity_19")
 
@@ -94,13 +97,15 @@ class Target:
         if fit is None:
             return 0.0
         if name < 0.5:
-            return 0.75 * fit if self._speaks_for_itself and fit >= 0.8 and len(seen.words) > 1 else 0.0
+            return VALUES_ALONE * fit if self._speaks_for_itself(seen) else 0.0
         return 0.75 * name + 0.25 * fit
 
-    @property
-    def _speaks_for_itself(self) -> bool:
-        """Whether values alone can say what the column is."""
-        return bool(self.lists) and "flag" not in self.lists and not self.role and self.column != "force"
+    def _speaks_for_itself(self, seen: Seen) -> bool:
+        """Whether values alone can say what the column is. Whose view an ethnic group is, only IC codes say."""
+        if self.column.startswith("ethnicity"):
+            return self.column == "ethnicity_officer" and is_pnc(seen)
+        closed = bool(self.lists) and "flag" not in self.lists and not self.role and self.column != "force"
+        return closed and len(seen.words) > 1
 
 
 _OF_ROLE: dict[str, Callable[[Seen], bool]] = {
@@ -143,13 +148,15 @@ def guess_kind(columns: Sequence[Seen]) -> Kind:
 
 
 def _fit_of_kind(kind: Kind, columns: Sequence[Seen]) -> float:
-    """Sum over the kind's columns of the best score of any source column, those of one kind alone counting double."""
-    total = 0.0
+    """Sum over the kind's columns of the best score of any source column; names of this kind alone count double."""
+    total = sum(2.0 for seen in columns if item_of(kind, seen) is not None)
     for target in targets(kind):
-        alone = any(one == kind.name and name == target.name for one, name, _ in known_names())
-        best = max((target.score(seen) for seen in columns), default=0.0)
-        total += (2 if alone else 1) * (best if best >= ENOUGH else 0.0)
-    return total + sum(2.0 for seen in columns if item_of(kind, seen) is not None)
+        own = [name for one, column, name in known_names() if one == kind.name and column == target.name]
+        fits = [(score, seen) for seen in columns if (score := target.score(seen)) >= ENOUGH]
+        total += max((score for score, _ in fits), default=0.0)
+        named = [alike for _, seen in fits for name in own if (alike := likeness(seen.header, name)) >= TELLING]
+        total += max(named, default=0.0)
+    return total
 
 
 def place_columns(kind: Kind, columns: Sequence[Seen]) -> Placed:
@@ -250,7 +257,7 @@ def item_of(kind: Kind, seen: Seen) -> tuple[str, str] | None:
 
 
 def _is_named(target: Target, prefix: str) -> bool:
-    return max(likeness(prefix, name) for name in target.names) >= 0.8
+    return max(likeness(prefix, name) for name in target.names) >= TELLING
 
 
 def split_header(header: str) -> tuple[str, str]:

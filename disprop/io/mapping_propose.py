@@ -210,16 +210,17 @@ def _day_first(text: str) -> bool:
 
 def _columns(draft: _Draft, placed: Placed, columns: Sequence[Seen]) -> None:
     draft.say("", "[columns]")
-    by_header = {seen.header: seen for seen in columns}
-    for header, target in placed.columns.items():
-        draft.say(f"{_quoted(header)} = {_quoted(target)}  # {_about(by_header[header])}")
     dated = any(split_role(target)[0] == "event_time" for target in placed.columns.values())
-    for header, candidates in placed.unplaced.items():
-        seen = by_header[header]
-        question = f"not placed ({_about(seen)}); left out unless you say what it is."
-        if not dated and (seen.is_time or seen.is_of_day) and not seen.is_birth:
-            question = f"not placed ({_about(seen)}); the column that dates the records is needed."
-        draft.ask(Edit(("columns", header), question, tuple(candidates)), f'{_quoted(header)} = ""')
+    for seen in columns:
+        if seen.header in placed.columns:
+            draft.say(f"{_quoted(seen.header)} = {_quoted(placed.columns[seen.header])}  # {_about(seen)}")
+        elif seen.header in placed.unplaced:
+            dates = not dated and (seen.is_time or seen.is_of_day) and not seen.is_birth
+            then = "the column that dates the records is needed." if dates else "left out unless you say what it is."
+            edit = Edit(
+                ("columns", seen.header), f"not placed ({_about(seen)}); {then}", tuple(placed.unplaced[seen.header])
+            )
+            draft.ask(edit, f'{_quoted(seen.header)} = ""')
     for column, flags in placed.items.items():
         draft.say("", f"[items.{column}]")
         draft.say(*(f"{_quoted(header)} = {_quoted(item)}" for header, item in flags.items()))

@@ -140,6 +140,14 @@ class CsvExtract:
         self.name, self._notes = member.name, notes
         self._stream = Stream(member)
         self._stream.__enter__()
+        try:
+            self._open(member, mapping, notes)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, member: Member, mapping: ColumnMapping | None, notes: Counter[str]) -> None:
+        """Reads the header; the rows stay for `pieces`."""
         chunks = self._stream.chunks()
         first = next(chunks, b"")
         kind = kind_of(first[:HEAD])

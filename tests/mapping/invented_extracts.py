@@ -124,7 +124,7 @@ def invented(kind, *, seed, naming="known", n=300, years=False, apart=False, fla
     draw.shuffle(header)
     rows = [list(row) for row in zip(*(columns[name] for name in header))]
     secret = {str(record[t]) for record in records for t in ("officer", "other_officer", "person", "reference", "media")
-              if t in record and record[t]}  # fmt: skip
+              if record.get(t)}  # fmt: skip
     return Invented(kind, header, rows, {name: target for target, name in names.items()},
                     [record["truth"] for record in records], secret, items)  # fmt: skip
 
@@ -161,8 +161,10 @@ def _record(kind, draw, i, formats):
         "person": f"N/{draw.randint(10000, 99999)}", "reference": f"{kind[:2].upper()}-23-{i:06d}",
         "incident": f"I{draw.randint(100, 180):06d}", "command_unit": draw.choice(["North", "South", "City"]),
         "search_type": draw.choice(["Person search", "Person and Vehicle search"]),
-        "media": f"e{i:07d}a", "device": f"X8{draw.randint(10000, 10040)}", "system": draw.choice(["Pole star", "Lens"]),
-        "status": draw.choice(["Active", "Deleted"]), "end_time:duration": f"{draw.randint(0, 59)}:{draw.randint(10, 59)}",
+        "media": f"e{i:07d}a", "device": f"X8{draw.randint(10000, 10040)}",
+        "system": draw.choice(["Pole star", "Lens"]),
+        "status": draw.choice(["Active", "Deleted"]),
+        "end_time:duration": f"{draw.randint(0, 59)}:{draw.randint(10, 59)}",
         "uploaded_time": f"{date} 23:{minute:02d}",
     }  # fmt: skip
     truth = {"month": f"2023-{month:02d}"}
@@ -176,7 +178,8 @@ def _record(kind, draw, i, formats):
         truth[target] = table[record[target]] or record[target]
     age = draw.randint(10, 70)
     record["age_band:years"] = str(age)
-    truth["age_band:years"] = next(b for b, top in (("10-17", 17), ("18-24", 24), ("25-34", 34), ("over 34", 99)) if age <= top)
+    tops = {"10-17": 17, "18-24": 24, "25-34": 34, "over 34": 99}
+    truth["age_band:years"] = next(band for band, top in tops.items() if age <= top)
     for column, labels in (("tactics", TACTICS), ("reasons", REASONS), ("impact_factors", FACTORS)):
         chosen = [label for label in labels if draw.random() < 0.4]
         record[column], truth[column] = (";".join(chosen) if column == "reasons" else chosen), chosen
