@@ -47,6 +47,7 @@ class Commands(click.Group):
         "persons": ("disprop.commands_persons", "persons"),
         "sentinels": ("disprop.commands_forces", "sentinels"),
         "link": ("disprop.commands_video", "link"),
+        "force": ("disprop.commands_force", "force"),
         "store": ("disprop.commands_store", "store"),
     }
 
@@ -176,7 +177,9 @@ def measure(
       possession_only_share, drug_find_rate,
       find_rate_difference, find_rate_ratio, tipping_share, rate_ratio_allocated,
       rate_ratio_imputed, agreement_matrix, agreement_share, hmicfrs,
-      age_standardised_rate, age_standardised_ratio, area_decomposition
+      age_standardised_rate, age_standardised_ratio, area_decomposition, force_in_search_share
+    Of force reports: force_rate, force_ratio, compliant_handcuffing_share, effect_search_share,
+      officer_injury_share, person_injury_share
 
     \b
     Examples:
@@ -197,7 +200,7 @@ def measure(
 def _explain(wanted: Any, axes: list[str], asked: Asked) -> int:
     from disprop.plan import explain
 
-    with reading(asked) as records:
+    with reading(asked, kind=wanted.reads) as records:
         plan = explain(records, [[*axes, *wanted.axes]], force=asked.forces or None, period=asked.period)
     for name, text in plan.items():
         click.echo(f"{name:<9}{text}")
@@ -225,17 +228,17 @@ def _measure(
     if "vintage" in wanted.parameters and "vintage" not in arguments:
         raise UsageError(f"{wanted.name} follows one report's rules: give --vintage 2018_19 or 2021_22")
     if wanted.compares:
-        arguments["of"] = next((axis for axis in axes if axis.startswith("ethnicity")), "ethnicity_self")
+        arguments["of"] = next((axis for axis in axes if axis.startswith("ethnicity")), wanted.ethnicity)
         axes = [*axes, arguments["of"]] if arguments["of"] not in axes else axes
     if "confidence" in wanted.parameters:
         arguments["confidence"] = confidence
     more = [*wanted.axes, *(["area"] if areas and wanted.compares and wanted.population else [])]
-    with reading(asked, areas=areas, scheduler=scheduler) as records:
+    with reading(asked, areas=areas, scheduler=scheduler, kind=wanted.reads) as records:
         inputs = [refuse_empty(tally(records, by=[*axes, *more], force=asked.forces or None, period=asked.period))]
     account = inputs[0].account
     if wanted.population:
         base = ["ethnicity_self"] if "ethnicity_officer" in axes else []
-        inputs.append(residents(population, [*axes, *more, *base]))
+        inputs.append(residents(population, [*axes, *more, *base], kind=wanted.kind))
     if "holes" in wanted.parameters:
         arguments["holes"] = holes
     if "by" in wanted.parameters:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from disprop.errors import UsageError
+from disprop.records import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,12 +133,17 @@ scheduler_option = click.option(
 
 
 @contextmanager
-def reading(asked: Asked, *, areas: str | None = None, scheduler: str | None = None) -> Iterator[Any]:
+def reading(
+    asked: Asked, *, areas: str | None = None, scheduler: str | None = None, kind: str | None = None
+) -> Iterator[Any]:
     """The records asked for, to be counted on a scheduler's cluster where one is given.
 
-    Where boundaries of areas are given, each record has the area that its place lies in.
+    Where boundaries of areas are given, each record has the area that its place lies in. `kind` is the kind of record
+    wanted; searches, unless a store or a mapping holds another.
     """
-    with _reading_on(asked, scheduler) as records:
+    with _reading_on(asked, scheduler, kind) as records:
+        if kind is not None and records.kind != kind:
+            raise UsageError(f"{KINDS[kind].unit} are wanted; these are {records.unit}")
         if areas is None:
             yield records
             return
@@ -149,8 +155,8 @@ def reading(asked: Asked, *, areas: str | None = None, scheduler: str | None = N
 
 
 @contextmanager
-def _reading_on(asked: Asked, scheduler: str | None) -> Iterator[Any]:
-    with _reading_here(asked) as records:
+def _reading_on(asked: Asked, scheduler: str | None, kind: str | None) -> Iterator[Any]:
+    with _reading_here(asked, kind) as records:
         if scheduler is None:
             yield records
             return
@@ -162,7 +168,7 @@ def _reading_on(asked: Asked, scheduler: str | None) -> Iterator[Any]:
 
 
 @contextmanager
-def _reading_here(asked: Asked) -> Iterator[Any]:
+def _reading_here(asked: Asked, kind: str | None) -> Iterator[Any]:
     """The records behind the paths, with progress when a person is watching; or those of a record store."""
     if asked.mapping is not None:
         from disprop.io.mapped import read_mapped
@@ -176,7 +182,13 @@ def _reading_here(asked: Asked) -> Iterator[Any]:
     if len(asked.source) == 1 and (Path(asked.source[0]) / "FORMAT").is_file():
         from disprop.io.store.reader import open_store
 
-        yield open_store(asked.source[0])
+        yield open_store(asked.source[0], kind=kind)
+        return
+    if kind == "force_report":
+        from disprop.io.force_files import read_force_files
+
+        with progress_bar() as show:
+            yield read_force_files(*asked.source, force=asked.force, quarantine=asked.quarantine, progress=show)
         return
     from disprop.io.parquet_files import holds_parquet
     from disprop.io.police_uk import read_police_uk
@@ -206,18 +218,23 @@ def progress_bar() -> Iterator[Callable[[int, int, str], None] | None]:
         yield lambda done, total, name: bar.update(task, completed=done, total=total, description=Path(name).name)
 
 
-def residents(path: str | None, axes: Sequence[str]) -> Tally:
-    """Residents from a saved tally, else Census 2021 by those of the axes that it has."""
+def residents(path: str | None, axes: Sequence[str], *, kind: str = "search") -> Tally:
+    """Residents from a saved tally, else Census 2021 by those of the axes that it has.
+
+    Use of force has age bands of its own, which are made of the Census's finer ones.
+    """
     if path is not None:
         from disprop.tallies import load
 
         return load(path)
     from disprop.io.census import census
 
+    if kind == "force_report":
+        axes = ["age" if axis == "age_band" else axis for axis in axes]
     return census(2021, by=["force", *(axis for axis in dict.fromkeys(axes) if axis in _CENSUS_AXES)])
 
 
-_CENSUS_AXES = ("area", "ethnicity_self", "ethnicity_self_19", "age_band", "gender")
+_CENSUS_AXES = ("area", "ethnicity_self", "ethnicity_self_19", "age", "age_band", "gender")
 
 
 def split_axes(by: str) -> list[str]:

@@ -42,6 +42,7 @@ LAYERS = (
     ("__init__",),
     (
         "validation",
+        "commands_force",
         "commands_forces",
         "commands_mapping",
         "commands_nightly",
@@ -53,7 +54,16 @@ LAYERS = (
 )
 SIDE_DOORS = {"io", "synthetic"}  # they import up to the tally; only the edge imports them
 LAST_SEEN_BY_SIDE_DOORS = "tallies"
-EDGE = {"job", "nightly", "command_options", "cli", "commands_forces", "commands_mapping", "commands_store"}
+EDGE = {
+    "job",
+    "nightly",
+    "command_options",
+    "cli",
+    "commands_force",
+    "commands_forces",
+    "commands_mapping",
+    "commands_store",
+}
 EDGE |= {"commands_nightly", "commands_video", "linking", "validation", "__init__"}
 LAZILY = {"plan"}  # may open a side door, inside a function only
 SEES_NO_OTHER_ROOM = {"kernels"}

@@ -31,6 +31,11 @@ class Measure:
     kind: str = "search"
 
     @property
+    def reads(self) -> str | None:
+        """The kind of record that it must be given, or None where it makes sense of several (video of both)."""
+        return self.kind if self.population or self.kind != "search" else None
+
+    @property
     def ethnicity(self) -> str:
         """The axis of ethnicity that its records have: of use of force, the officer's perception."""
         return "ethnicity_officer" if self.kind == "force_report" else "ethnicity_self"
