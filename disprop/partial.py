@@ -6,13 +6,17 @@ with parts and an account exists only when every task is in.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from disprop import numbered
+from disprop.codelists import codelist
 from disprop.errors import BalanceError
+from disprop.numbered import Numbered
 from disprop.provenance import merge_counts
 from disprop.records import AxisSpec
 
@@ -43,15 +47,33 @@ class Wanted:
         return bool(code) and (self.forces is None or code in self.forces)
 
 
+LARGEST_BLOCK = 1 << 20
+"""Most cells of the coded axes for which a force and month has a block of its own."""
+
+
+def is_numbered(specs: Sequence[AxisSpec]) -> bool:
+    """Whether a tally is counted by the number of the cell: its axes are open, or too large for blocks."""
+    size = math.prod(len(codelist(spec.codelist)) for spec in specs if not spec.is_open)
+    return size > LARGEST_BLOCK or any(spec.is_open for spec in specs)
+
+
 @dataclass
 class Cells:
-    """Counts of one tally: an array over its coded axes for each key, and labels that no codelist knows."""
+    """Counts of one tally: an array over its coded axes for each key, and labels that no codelist knows.
+
+    Where cells are too many for that, or codes not known before all is read, they are counted by `number` instead.
+    """
 
     counts: dict[Key, np.ndarray] = field(default_factory=dict)
     unmapped: dict[str, int] = field(default_factory=dict)
+    number: Numbered | None = None
 
     def add(self, other: Cells) -> None:
         """Takes the counts of others, whose arrays are its own from now on."""
+        if self.number is None:
+            self.number = other.number
+        elif other.number is not None:
+            self.number.take(other.number)
         for key, counts in other.counts.items():
             if key in self.counts:
                 self.counts[key] += counts
@@ -125,6 +147,8 @@ def merged(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _merged_cells(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Packed counts of one tally added up without a block of cells for each key of each task."""
+    if any("number" in one for one in several):
+        return _packed(_added([_unpacked(one) for one in several]))
     keys = list(dict.fromkeys(tuple(key) for one in several for key in one["keys"]))
     shape = next((one["shape"] for one in several if one["keys"]), ())
     size, place = int(np.prod(shape, dtype=np.int64)), {key: i for i, key in enumerate(keys)}
@@ -138,7 +162,16 @@ def _merged_cells(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return _packed_cells(keys, shape, every, unmapped)
 
 
+def _added(several: Sequence[Cells]) -> Cells:
+    into = Cells()
+    for cells in several:
+        into.add(cells)
+    return into
+
+
 def _packed(cells: Cells) -> dict[str, Any]:
+    if cells.number is not None:
+        return {"number": numbered.pack(cells.number), "unmapped": dict(cells.unmapped)}
     keys = list(cells.counts)
     shape = cells.counts[keys[0]].shape if keys else ()
     every = np.concatenate([cells.counts[key].reshape(-1) for key in keys]) if keys else np.zeros(0, dtype=np.int64)
@@ -159,6 +192,8 @@ def _packed_cells(
 
 
 def _unpacked(packed: Mapping[str, Any]) -> Cells:
+    if "number" in packed:
+        return Cells(unmapped=dict(packed["unmapped"]), number=numbered.unpack(packed["number"]))
     keys, shape = packed["keys"], packed["shape"]
     size = int(np.prod(shape, dtype=np.int64))
     every = np.zeros(len(keys) * size, dtype=np.int64)

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from disprop import cells as counting
+from disprop.cells import Counts
 from disprop.cluster import run, tasks_for
 from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code, item_codes
 from disprop.errors import InputRefused, MultiChoiceError, UsageError
 from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, plan_fused
 from disprop.kernels.counts import count_cells
 from disprop.months import london_seconds
-from disprop.partial import Cells, Partial, Wanted, merged, pack, unpack
+from disprop.numbered import Numbered, force_entries, month_entries
+from disprop.partial import Cells, Partial, Wanted, is_numbered, merged, pack, unpack
 from disprop.provenance import Account, merge_counts
 from disprop.records import HOUR, VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source, split_items
-from disprop.tallies import Axis, Scope, Tally, coded_axis, month_axis, open_axis, period
+from disprop.tallies import AREA, Axis, Scope, Tally, coded_axis, month_axis, open_axis, period
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,7 +129,7 @@ def _count_piece(
 ) -> dict[str, Any]:
     """One task: the counts of a piece of a source, packed."""
     cubes, rules = _count(piece, specs, request)
-    return pack(Partial([Cells(cube.cells, cube.unmapped) for cube in cubes], rules, {number: piece.found()}))
+    return pack(Partial([cube.held() for cube in cubes], rules, {number: piece.found()}))
 
 
 def _count(
@@ -152,7 +155,7 @@ def _pieces(
     records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
 ) -> Iterable[pa.RecordBatch | Partial]:
     """What a source gives: record batches, or counts where it can count by itself."""
-    if hasattr(records, "count") and all(spec.by_label for axes in specs for spec in axes):
+    if hasattr(records, "count") and all(spec.by_label or spec.column == AREA for axes in specs for spec in axes):
         scope = request.scope
         period = None if scope.first is None or scope.last is None else (scope.first, scope.last)
         rules = (FORCE_RULE, PERIOD_RULE, VEHICLE_RULE)
@@ -290,15 +293,20 @@ def _labels(batch: pa.RecordBatch, column: str) -> tuple[list[str | None], np.nd
 
 @dataclass
 class _Cube:
-    """Counts of one tally while its source is being read: an array over the coded axes for each force, month and area.
+    """Counts of one tally while its source is being read: an array over the coded axes for each force and month.
 
-    What areas (or other codes of an open list) there are is known when all is read, so that an area is part of the key,
-    as force and month are; without an open axis every key ends in "".
+    What areas (or other codes of an open list) there are is known when all is read. Then, and where the coded axes have
+    very many cells, what is counted is kept by the number of its cell.
     """
 
     specs: tuple[AxisSpec, ...]
     cells: dict[tuple[str, int, str], np.ndarray] = field(default_factory=dict)
     unmapped: dict[str, int] = field(default_factory=dict)
+    number: Numbered | None = None
+
+    def __post_init__(self) -> None:
+        if is_numbered(self.specs):
+            self.number = Numbered(counting.size(self.shape))
 
     @property
     def open(self) -> AxisSpec | None:
@@ -315,18 +323,18 @@ class _Cube:
     def add(self, batch: pa.RecordBatch, scheme: str) -> None:
         if batch.num_rows == 0:
             return
-        forces, at = _labels(batch, "force")
-        months, month_at = np.unique(batch["month"].to_numpy(zero_copy_only=False), return_inverse=True)
-        areas, area_at = _open_codes(batch, self.open) if self.open else ([""], np.zeros(batch.num_rows, np.int32))
-        size = int(np.prod(self.shape, dtype=np.int64))
-        columns, tables = (
-            [at, month_at.astype(np.int32), area_at],
-            [
-                _strided(np.arange(len(forces)), len(months) * len(areas) * size),
-                _strided(np.arange(len(months)), len(areas) * size),
-                _strided(np.arange(len(areas)), size),
-            ],
-        )
+        force, month = _labels(batch, "force"), batch["month"].to_numpy(zero_copy_only=False)
+        forces = [force_code(str(label)) for label in force[0]]
+        months, month_at = np.unique(month, return_inverse=True)
+        columns = [force[1], month_at.astype(np.int32)]
+        size = counting.size(self.shape)
+        if self.number is None:
+            tables = [_strided(np.arange(len(forces)), len(months) * size), _strided(np.arange(len(months)), size)]
+        else:
+            places, place_at = _open_codes(batch, self.open) if self.open else ([""], np.zeros(len(month), np.int32))
+            columns.append(place_at)
+            tables = [force_entries(forces), month_entries(months), self.number.places_of(places) * size]
+            tables = [_strided(table, 1) for table in tables]
         rows = None
         for spec, stride in zip(self.coded, _strides(self.shape)):
             vocabulary, indices = _hours(batch) if spec.codelist == HOUR else _labels(batch, spec.column)
@@ -341,20 +349,23 @@ class _Cube:
             tables.append(codes * stride)
             self._note_unmapped(spec, vocabulary, codes, indices)
         if rows is not None:
-            columns = [c if spec is not None and spec.multi else c[rows] for c, spec in zip(columns, self._owners)]
-        out = np.zeros(len(forces) * len(months) * len(areas) * size, dtype=np.int64)
+            fixed = len(columns) - len(self.coded)
+            owners = [*([None] * fixed), *self.coded]
+            columns = [c if spec is not None and spec.multi else c[rows] for c, spec in zip(columns, owners)]
+        if self.number is not None:
+            self.number.add([column + 1 for column in columns], tables)
+            return
+        out = np.zeros(len(forces) * len(months) * size, dtype=np.int64)
         count_cells(columns, tables, out)
-        keys = [force_code(str(force)) for force in forces], months.tolist(), areas
-        self._merge(keys, out.reshape(len(forces), len(months), len(areas), -1))
+        self._merge(forces, months.tolist(), out.reshape(len(forces), len(months), -1))
 
-    @property
-    def _owners(self) -> list[AxisSpec | None]:
-        """Whose each column of codes is: none for force, month and area."""
-        return [None, None, None, *self.coded]
+    def held(self) -> Cells:
+        """What is counted so far."""
+        return Cells(self.cells, self.unmapped, self.number)
 
     def take(self, cells: Cells) -> None:
         """Takes what was counted elsewhere."""
-        held = Cells(self.cells, self.unmapped)
+        held = self.held()
         held.add(cells)
         self.unmapped = held.unmapped
 
@@ -377,9 +388,9 @@ class _Cube:
                 if code == strange:
                     self.unmapped = merge_counts(self.unmapped, {f"{spec.column}: {item}": records})
 
-    def _merge(self, keys: tuple[list[str], list[int], list[str]], counts: np.ndarray) -> None:
-        for i, j, k in np.argwhere(counts.any(axis=-1)):
-            key, found = (keys[0][i], keys[1][j], keys[2][k]), counts[i, j, k].reshape(self.shape)
+    def _merge(self, forces: list[str], months: list[int], counts: np.ndarray) -> None:
+        for i, j in np.argwhere(counts.any(axis=-1)):
+            key, found = (forces[i], months[j], ""), counts[i, j].reshape(self.shape)
             if key in self.cells:
                 self.cells[key] += found
             else:
@@ -389,25 +400,42 @@ class _Cube:
         parts = records.parts
         if request.scope.forces is not None:
             parts = parts[np.isin(parts["force"], request.scope.forces)]
+        axes, cells = self._by_number(parts, request) if self.number is not None else self._by_block(parts, request)
+        account = records.account + Account(excluded=rules, unmapped=self.unmapped)
+        return Tally(axes, cells, records.unit, records.kind, parts, account, request.scope)
+
+    def _by_block(self, parts: np.ndarray, request: _Request) -> tuple[tuple[Axis, ...], Counts]:
         force = coded_axis("force", "force", {*parts["force"].tolist(), *(key[0] for key in self.cells)})
         months = _within(request.scope, {*parts["month"].tolist(), *(key[1] for key in self.cells)})
-        area = open_axis(self.open.name if self.open else "", {key[2] for key in self.cells})
-        counts = np.zeros((len(force), len(months), max(len(area), 1), *self.shape), dtype=np.int64)
-        for (code, month, place), found in self.cells.items():
-            counts[force.index(code), months.index(month), area.index(place)] = found
-        axes = (force, month_axis(months), *(self._axis(spec, area) for spec in self.specs))
-        account = records.account + Account(excluded=rules, unmapped=self.unmapped)
-        return Tally(axes, self._placed(counts, area), records.unit, records.kind, parts, account, request.scope)
+        counts = np.zeros((len(force), len(months), *self.shape), dtype=np.int64)
+        for (code, month, _), found in self.cells.items():
+            counts[force.index(code), months.index(month)] = found
+        axes = (force, month_axis(months), *(coded_axis(spec.name, spec.codelist) for spec in self.specs))
+        return axes, counts
 
-    def _axis(self, spec: AxisSpec, area: Axis) -> Axis:
-        return area if spec.is_open else coded_axis(spec.name, spec.codelist)
+    def _by_number(self, parts: np.ndarray, request: _Request) -> tuple[tuple[Axis, ...], Counts]:
+        assert self.number is not None
+        found, codes, known = self.number.found(), codelist("force").codes, list(self.number.places)
+        met = {codes[i] for i in np.unique(found.force).tolist()}
+        force = coded_axis("force", "force", {*parts["force"].tolist(), *met})
+        months = _within(request.scope, {*parts["month"].tolist(), *np.unique(found.month).tolist()})
+        opened = open_axis(self.open.name if self.open else "", (known[i] for i in np.unique(found.place).tolist()))
+        coded = iter(counting.positions(found.cell, self.shape))
+        at_force, at_place = _places(force.codes, codes), _places(opened.codes, known)
+        where = [at_force[found.force], np.searchsorted(months, found.month)]
+        where += [at_place[found.place] if spec.is_open else next(coded) for spec in self.specs]
+        axes = (
+            force,
+            month_axis(months),
+            *(opened if spec.is_open else coded_axis(spec.name, spec.codelist) for spec in self.specs),
+        )
+        return axes, counting.placed(tuple(len(axis) for axis in axes), where, found.n)
 
-    def _placed(self, counts: np.ndarray, area: Axis) -> np.ndarray:
-        """The dimension of areas moved to where the axis was asked for, or taken away where it was not."""
-        if self.open is None:
-            return counts[:, :, 0]
-        at = self.specs.index(self.open)
-        return np.ascontiguousarray(np.moveaxis(counts[:, :, : len(area)], 2, 2 + at))
+
+def _places(axis: Sequence[str], codes: Sequence[str]) -> np.ndarray:
+    """The position on an axis of each code, 0 where it is not there."""
+    at = {code: i for i, code in enumerate(axis)}
+    return np.array([at.get(code, 0) for code in codes], dtype=np.int64)
 
 
 def _open_codes(batch: pa.RecordBatch, spec: AxisSpec) -> tuple[list[str], np.ndarray]:
@@ -416,8 +444,8 @@ def _open_codes(batch: pa.RecordBatch, spec: AxisSpec) -> tuple[list[str], np.nd
         return _key_codes(batch[spec.column].fill_null(0).to_numpy(zero_copy_only=False))
     vocabulary, indices = _labels(batch, spec.column)
     codes = [(label or "").strip() or BLANK for label in vocabulary]
-    found = list(dict.fromkeys([BLANK, *codes]))
-    return found, np.array([0, *map(found.index, codes)], dtype=np.int32)[indices + 1]
+    at = {code: i for i, code in enumerate(dict.fromkeys([BLANK, *codes]))}
+    return list(at), np.array([0, *(at[code] for code in codes)], dtype=np.int32)[indices + 1]
 
 
 def _key_codes(keys: np.ndarray) -> tuple[list[str], np.ndarray]:
