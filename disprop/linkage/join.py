@@ -183,7 +183,7 @@ def _book(events: Events, times: np.ndarray, clips: _Placed, workers: int) -> _B
         _cuts(by_officer.first, workers),
         lambda _, start, stop: kernels.order(by_officer.first, start, stop, by_officer.spans, by_officer.rows, up),
     )
-    by_reference = _grouped(*_find(clips.reference, references, workers, count=True), clips, workers)
+    by_reference = _few_grouped(_find(clips.reference, references, workers)[0], references.size, clips)
     return _Book(who, by_officer, up, by_reference, slots[by_reference.rows])
 
 
@@ -220,6 +220,16 @@ def _grouped(slots: np.ndarray, counts: np.ndarray, clips: _Placed, workers: int
         lambda part, start, stop: kernels.group(slots, clips.start, clips.end, start, stop, before[part], spans, rows),
     )
     return _Groups(first, spans, rows)
+
+
+def _few_grouped(slots: np.ndarray, size: int, clips: _Placed) -> _Groups:
+    """The same where few clips have a slot, and their order in a group does not matter."""
+    rows = np.flatnonzero(slots >= 0).astype(np.int32)
+    rows = rows[np.argsort(slots[rows])]
+    first = np.zeros(size + 1, dtype=np.int64)
+    np.cumsum(np.bincount(slots[rows], minlength=size), out=first[1:])
+    start = clips.start[rows]
+    return _Groups(first, np.column_stack([start, np.maximum(start, clips.end[rows])]), rows)
 
 
 def _even(rows: int, workers: int) -> np.ndarray:
