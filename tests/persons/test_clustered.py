@@ -1,7 +1,5 @@
 """Limits and verdicts of a ratio where it is known who was searched: the slow definition, the law, and coverage."""
 
-from collections import Counter
-
 import naive_persons as naive
 import numpy as np
 import pandas as pd
@@ -14,7 +12,7 @@ from disprop.intervals import person_clustered_variance
 from disprop.measures.ratios import widest_limits
 from disprop.measures.verdicts import HIGHER, HIGHER_UNCERTAIN
 from disprop.persons import person_tally
-from tests.invent import EVERYWHERE, residents
+from tests.invent import EVERYWHERE, residents, with_places
 from tests.sources import by_part
 
 MONTHS = ("2019-04", "2019-05", "2019-06", "2019-07")  # too few to tell the dispersion of months
@@ -56,13 +54,12 @@ def test_limits_are_those_of_the_slow_definition(reference, force):
 
 
 def test_reference_everyone_is_a_share_of_peoples_searches():
-    rows = [row | {"person": row["person"] + naive.GROUPS.index(naive.group(row)) * 7 % 2**64} for row in ROWS
-            if row["force"] == "kent" and naive.group(row) in naive.GROUPS]  # fmt: skip
-    rows = [row | {"person": row["person"] % 2**63 * 2 + 1} for row in rows]
-    of_one_group = Counter()
-    for person, _ in {(row["person"], naive.group(row)) for row in rows}:
-        of_one_group[person] += 1
-    rows = [row for row in rows if of_one_group[row["person"]] == 1]
+    """The slow variance is that of a share of people's searches; here nobody is recorded under two groups."""
+    rows = [
+        row | {"person": row["person"] % 1_000_003 * 10 + 1 + naive.GROUPS.index(naive.group(row))}
+        for row in ROWS
+        if row["force"] == "kent" and naive.group(row) in naive.GROUPS
+    ]
     searches, persons = both(rows)
     frame = dp.rate_ratio(searches, EVERYWHERE, reference="everyone", by=["force"], persons=persons)
     everybody = naive.times(rows, ())[()]
@@ -148,6 +145,26 @@ def test_months_left_out_are_left_out_of_the_people_too():
     them, others = (naive.times(rows, (), {group})[()] for group in ("Black", "White"))
     phi = naive.variance(them, others) / (1 / them.total() + 1 / others.total())
     assert row["method"] == f"score, person-clustered {phi:.2f}"
+
+
+def test_areas_have_people_of_their_own():
+    """By area, limits are of each area's people; put together, of everybody; the twin within areas has none such."""
+    rows = with_places(ROWS)
+    searches = dp.tally(PersonRows(rows), by=["ethnicity_self", "area"])
+    persons = person_tally(PersonRows(rows), by=["ethnicity_self", "area"])
+    whole = dp.rate_ratio(searches, EVERYWHERE, by=["force"], persons=persons)
+    plain = dp.rate_ratio(both(rows)[0], EVERYWHERE, by=["force"], persons=both(rows)[1])
+    crude = whole[whole["measure"] == "rate_ratio"].reset_index(drop=True)
+    assert crude["method"].tolist() == plain["method"].tolist()
+    assert crude["method"].str.contains("person-clustered").any()
+    assert not whole[whole["measure"] != "rate_ratio"]["method"].astype(str).str.contains("person").any()
+    each = dp.rate_ratio(searches, EVERYWHERE, by=["area"], persons=persons)
+    area = each[each["ethnicity_self"] == "Black"].iloc[0]
+    here = [row for row in rows if row["area"] == area["area"]]
+    them, others = (naive.times(here, (), {group})[()] for group in ("Black", "White"))
+    assert area["numerator"] == them.total()
+    phi = naive.variance(them, others) / (1 / them.total() + 1 / others.total())
+    assert area["method"] == f"score, person-clustered {phi:.2f}"
 
 
 def test_people_of_other_records_are_refused():
