@@ -297,9 +297,9 @@ def _is_sum(tactic: str) -> bool:
 def _leaves(uses: Sequence[Use]) -> Iterator[Use]:
     """The numbers that sum up no others, each under the full name of its tactic."""
     detailed = {(use.force, use.kind) for use in uses if not _is_sum(use.tactic)}
-    part_of: dict[tuple[str, str], str] = {}
+    part_of: dict[tuple[str, str, str], str] = {}
     for use in uses:
-        column, head = (use.force, use.group), _OF_WHICH.fullmatch(use.tactic)
+        column, head = (use.force, use.kind, use.group), _OF_WHICH.fullmatch(use.tactic)
         if head:
             part_of[column] = head[1]
         elif use.group == _TOTAL or normalise(use.kind).startswith("total"):
@@ -312,10 +312,10 @@ def _leaves(uses: Sequence[Use]) -> Iterator[Use]:
 
 def _full_name(tactic: str, part_of: str | None) -> str:
     """The name of a row that stands under another: `Drawn` under `CED, of which` is `CED Drawn`."""
-    understood = codelist("tactic").codes[code_lookup("tactic", SCHEME, [tactic])[0]]
-    if part_of is None or understood not in (UNMAPPED, "not stated"):
+    if part_of is None or _code(tactic) not in (UNMAPPED, "not stated"):
         return tactic
-    return f"{part_of.replace(' use', '')} {tactic}"
+    whole = f"{part_of.replace(' use', '')} {tactic}"
+    return tactic if _code(whole) == UNMAPPED else whole
 
 
 # Checks ------------------------------------------------------------------------------------------------------------
