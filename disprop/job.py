@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from disprop.codelists import codelist, codelists
 from disprop.coverage import MISSING, month_coverage
 from disprop.errors import InputRefused, UsageError
+from disprop.measures.drugs import possession_only_share
 from disprop.measures.rates import search_rate
 from disprop.measures.ratios import excess_searches, rate_ratio
 from disprop.measures.shares import (
@@ -36,8 +37,9 @@ WANTED = (
     ("ethnicity_self", "outcome", "linked"),
     ("ethnicity_self", "age_band", "more_thorough"),
     ("ethnicity_self", "video_recorded"),
+    ("ethnicity_self", "object", "possession_only"),
 )
-"""The axes of the four tallies that the report's measures need besides force and month."""
+"""The axes of the tallies that the report's measures need besides force and month."""
 
 Frames = dict[str, "pd.DataFrame"]
 
@@ -102,7 +104,7 @@ def measure_all(
 
     persons: who was searched, where the records say so: the ratios' limits then allow for people searched again.
     """
-    people, outcomes, thorough, video = tallies
+    people, outcomes, thorough, video, drugs = tallies
     divided: dict[str, Any] = {"holes": holes}
     groups = ["force", "ethnicity_self"]
     ratios = rate_ratio(people, population, by=["force"], persons=persons, **divided)
@@ -115,6 +117,7 @@ def measure_all(
         "excess_searches": excess_searches(people, population, by=["force"], **divided),
         **_shares(outcomes, thorough, video, groups),
         **{f"{name}_all": frame for name, frame in _shares(outcomes, thorough, video, ["force"]).items()},
+        **_possession(drugs, groups),
     }
     return {name: frame for name, frame in frames.items() if len(frame)}
 
@@ -130,6 +133,15 @@ def _shares(outcomes: Tally, thorough: Tally, video: Tally, by: Sequence[str]) -
         "more_thorough_children": more_thorough_search_share(thorough, by=by, age_band="10-17"),
         "share_on_video": share_on_video(video, by=by),
     }
+
+
+def _possession(drugs: Tally, groups: Sequence[str]) -> Frames:
+    """Share of the searches for drugs for possession alone; nothing where the records do not say."""
+    frames = {"possession_only": groups, "possession_only_all": groups[:1]}
+    found = {name: possession_only_share(drugs, by=by) for name, by in frames.items()}
+    found = {name: frame[frame["measure"] == "possession_only_share"] for name, frame in found.items()}
+    said = found["possession_only_all"]["bound_low"].notna().any()
+    return {name: frame.reset_index(drop=True) for name, frame in found.items()} if said else {}
 
 
 def _boundaries(records: Any) -> dict[str, str]:

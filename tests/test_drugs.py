@@ -128,3 +128,14 @@ def test_the_invented_force_is_recovered():
     assert row.low <= truth <= row.high
     gap = dp.drug_find_rate(tally, by=[]).iloc[-1]
     assert gap.low <= 0 <= gap.high
+
+
+def test_the_report_has_a_section_where_records_say_and_none_where_they_do_not(tmp_path):
+    said = dp.synthetic.make_records(months=["2023-06", "2023-07"])
+    silent = said.drop_columns(["possession_only"])
+    pages = [
+        dp.make_report(records, tmp_path / name, population=dp.synthetic.population())[0].read_text(encoding="utf-8")
+        for name, records in (("said", said), ("silent", silent))
+    ]
+    assert "of searches for drugs were for possession alone" in pages[0]
+    assert "Searches for possession of drugs" not in pages[1]

@@ -48,7 +48,15 @@ def holes(inputs: ReportInputs) -> list[str]:
 
 
 _RATES = ("search_rate", "search_rate_all")
-_SHARES = ("linked_find", "positive_outcome", "arrest", "more_thorough", "more_thorough_children", "share_on_video")
+_SHARES = (
+    "linked_find",
+    "positive_outcome",
+    "arrest",
+    "possession_only",
+    "more_thorough",
+    "more_thorough_children",
+    "share_on_video",
+)
 
 _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
     (

@@ -12,7 +12,9 @@ _MONTH_LIST = r"(\d{4}-\d{2}(?:, \d{4}-\d{2})*)"
 _HOW_TO_COVER = re.compile(r" \(holes='covered' [^)]*\)")
 _PREFIX = "not computable: "
 
-QUIET = re.compile(r"linked find with a recorded outcome|flag alone, whatever the outcome|by tick-box|ages \S+")
+QUIET = re.compile(
+    r"linked find with a recorded outcome|flag alone, whatever the outcome|by tick-box|ages \S+|of searches for drugs"
+)
 """Notes that say which figure a row is; the page says so in its headings."""
 
 PARTLY = "on the months there are"

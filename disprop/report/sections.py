@@ -3,7 +3,7 @@
 Names of result frames: `search_rate`, `search_rate_all` (the whole force), `rate_ratio`,
 `rate_ratio_within_areas` (where areas are known), `excess_searches`,
 `linked_find`, `linked_find_all`, `linked_find_rule_linked`, `linked_find_rule_linked_all`, `any_find`,
-`positive_outcome`, `arrest`, `more_thorough`, `more_thorough_children`, `share_on_video`.
+`positive_outcome`, `arrest`, `possession_only`, `more_thorough`, `more_thorough_children`, `share_on_video`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from disprop.report.words import (
 
 
 def result_sections(inputs: ReportInputs) -> list[Section]:
-    """Rates, comparisons, finds, outcomes, more thorough searches, video: those that were asked for."""
-    makers = (rates, comparisons, finds, outcomes, more_thorough, video)
+    """Rates, comparisons, finds, outcomes, drugs, more thorough searches, video: those that were asked for."""
+    makers = (rates, comparisons, finds, outcomes, drugs, more_thorough, video)
     return [section for section in (maker(inputs) for maker in makers) if section is not None]
 
 
@@ -203,6 +203,15 @@ VIDEO = Share(
     what="were recorded on body-worn video",
 )
 
+POSSESSION = Share(
+    frame="possession_only",
+    thing="Possession of drugs",
+    column="Possession alone",
+    yes="Searches for possession alone",
+    of="searches for drugs",
+    what="were for possession alone",
+)
+
 
 def share_blocks(inputs: ReportInputs, share: Share) -> list[Block]:
     """One share: what it is over the whole force, a chart and a table by group; or that it is refused, and why."""
@@ -291,6 +300,14 @@ def more_thorough(inputs: ReportInputs) -> Section | None:
         inputs, "thorough", "Searches that removed more than outer clothing", "More thorough searches", intro,
         (MORE_THOROUGH, CHILDREN),
     )  # fmt: skip
+
+
+def drugs(inputs: ReportInputs) -> Section | None:
+    intro = Paragraph(
+        "A search for controlled drugs may be for possession alone, or for supply. The figures are of the searches for "
+        "drugs, by what the record says; where it says nothing, nothing is assumed."
+    )
+    return _shares(inputs, "drugs", "Searches for possession of drugs", "Drugs", intro, (POSSESSION,))
 
 
 def video(inputs: ReportInputs) -> Section | None:
