@@ -15,11 +15,13 @@ from disprop.codelists import force_code, nearest
 from disprop.errors import UsageError
 from disprop.measures import Measure, measure
 from disprop.months import month_number
-from disprop.records import axis_spec, kind_of
+from disprop.records import KINDS, axis_spec, kind_of
 from disprop.tallies import period
 
 ON_ERROR = ("stop", "skip")
 CLOCKS = "clocks"
+JOINED = "force_used"
+"""Axis of a column that no store holds: it is made from searches and force reports together."""
 
 
 class Extracts(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +40,13 @@ class Extracts(msgspec.Struct, frozen=True, kw_only=True):
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """One `[[tables]]`: a measure as rows.
 
-    measure: its name. by: axes of the rows. kind: of which records. name: of its files; the measure's, if not given.
-    options: arguments of the measure, such as `rule` or `confidence`.
+    measure: its name. by: axes of the rows. kind: of which records, where the measure makes sense of several. name: of
+    its files; the measure's, if not given. options: arguments of the measure, such as `rule` or `confidence`.
     """
 
     measure: str
     by: list[str]
-    kind: str = "search"
+    kind: str | None = None
     name: str | None = None
     options: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -56,6 +58,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def of(self) -> Measure:
         return measure(self.measure)
+
+    @property
+    def records(self) -> str:
+        """The kind of its records."""
+        return self.kind or self.of.kind
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +79,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     last (`from` and `to`), or last_months: the period, otherwise all there is. population: saved tally of residents
     instead of the Census. report: whether a page is made of each force's searches. on_error: `stop` publishes
     nothing when a file cannot be read, `skip` leaves the file out and warns. link: settings of
-    `disprop.linkage.LinkSettings`, and `clocks`, by how many seconds the clock of a system is known to be ahead; without
-    it nothing is linked.
+    `LinkSettings`, and `clocks`, by how many seconds the clock of a system is known to be ahead; without it nothing is
+    linked.
     """
 
     store: str
@@ -220,7 +227,11 @@ def _check_period(config: Config) -> None:
 
 
 def _check_table(table: Table) -> None:
-    wanted, kind = table.of, kind_of(table.kind)
+    wanted, kind = table.of, kind_of(table.records)
+    if wanted.reads not in (None, kind.name):
+        raise UsageError(f"[[tables]] {table.file}: {wanted.name} is of {KINDS[wanted.kind].unit}, not of {kind.unit}")
+    if JOINED in (*wanted.axes, *table.by):
+        raise UsageError(f"[[tables]] {table.file}: a nightly does not join force reports to searches; leave it out")
     for axis in [*table.by, *wanted.axes]:
         axis_spec(axis, kind.name)
     _refuse_unknown(table.options, wanted.parameters, f"[[tables]] {table.file}: options")

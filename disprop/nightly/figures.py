@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from disprop.codelists import codelist
 from disprop.coverage import MISSING, month_coverage
+from disprop.disclosure import suppressed
 from disprop.io.census import AXES as CENSUS_AXES
 from disprop.io.census import census
 from disprop.job import INVENTED, WANTED, measure_all, provenance
 from disprop.months import month_label
 from disprop.nightly.config import Config, Table
 from disprop.nightly.publish import sha
+from disprop.persons import PersonTally, names_people, person_tally
 from disprop.provenance import Account
+from disprop.records import Source
 from disprop.report import ReportInputs, report_files
 from disprop.report.tables import SYNTHETIC_COLUMN, SYNTHETIC_MARK
 from disprop.tallies import Tally, load
@@ -35,7 +38,7 @@ def wanted(config: Config) -> dict[str, list[Axes]]:
     """By kind of record, the axes of every tally that the tables and the report need."""
     found: dict[str, dict[Axes, None]] = {}
     for table in config.tables:
-        found.setdefault(table.kind, {})[axes_of(table)] = None
+        found.setdefault(table.records, {})[axes_of(table)] = None
     if config.report:
         found.setdefault(SEARCH, {}).update(dict.fromkeys(WANTED))
     return {kind: list(lists) for kind, lists in found.items()}
@@ -49,7 +52,7 @@ def axes_of(table: Table) -> Axes:
 
 def _compared(table: Table) -> str:
     """The axis whose groups are set against each other."""
-    return next((axis for axis in table.by if axis.startswith("ethnicity")), "ethnicity_self")
+    return next((axis for axis in table.by if axis.startswith("ethnicity")), table.of.ethnicity)
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,20 @@ class Made:
 
     config: Config
     tallies: Mapping[str, Mapping[Axes, Tally]]
-    datasets: Mapping[str, str]
+    sources: Mapping[str, Source]
 
-    def residents(self, axes: Sequence[str]) -> Tally:
-        """Those of the population that is named, else of the Census by those of the axes that it has."""
+    def residents(self, axes: Sequence[str], *, kind: str = SEARCH) -> Tally:
+        """Those of the population that is named, else of the Census by those of the axes that it has.
+
+        Use of force has age bands of its own, which are made of the Census's finer ones.
+        """
         if self.config.population is not None:
             return load(self.config.population)
-        return census(2021, by=["force", *(axis for axis in axes if axis in CENSUS_AXES and axis != "force")])
+        if kind == "force_report":
+            axes = ["age" if axis == "age_band" else axis for axis in axes]
+        return census(
+            2021, by=["force", *(axis for axis in dict.fromkeys(axes) if axis in CENSUS_AXES and axis != "force")]
+        )
 
     @property
     def invented(self) -> bool:
@@ -99,11 +109,11 @@ def figures(made: Made, intakes: Sequence[Mapping[str, Any]]) -> dict[str, bytes
 
 def _rows(made: Made, table: Table) -> pd.DataFrame:
     axes = axes_of(table)
-    inputs = [made.tallies[table.kind][axes]]
+    inputs = [made.tallies[table.records][axes]]
     options = dict(table.options)
     if table.of.population:
         base = ["ethnicity_self"] if "ethnicity_officer" in axes else []
-        inputs.append(made.residents([*axes, *base]))
+        inputs.append(made.residents([*axes, *base], kind=table.records))
     if table.of.compares:
         options["of"] = _compared(table)
     if "by" in table.of.parameters:
@@ -111,7 +121,7 @@ def _rows(made: Made, table: Table) -> pd.DataFrame:
             *table.by,
             *([_compared(table)] if table.of.compares and _compared(table) not in table.by else []),
         ]
-    return table.of(*inputs, **options)
+    return suppressed(table.of(*inputs, **options), fewest=made.config.disclosure_threshold)
 
 
 def _marked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -179,6 +189,15 @@ def _pages(made: Made, intakes: Sequence[Mapping[str, Any]]) -> dict[str, bytes]
     return files
 
 
+def _people(made: Made, tally: Tally, force: str) -> PersonTally | None:
+    """Who was searched, where the records say so."""
+    source, scope = made.sources[SEARCH], tally.scope
+    if not names_people(source):
+        return None
+    period = None if scope.first is None or scope.last is None else (month_label(scope.first), month_label(scope.last))
+    return person_tally(source, WANTED[0], force=force, period=period)
+
+
 def _left_aside(files: Sequence[Mapping[str, Any]]) -> Account:
     """What reading put aside and noted, which the store does not hold."""
     return sum(
@@ -199,13 +218,13 @@ def _page(
         force_name=codelist("force").label(force),
         first=month_label(cover.months[0]),
         last=month_label(cover.months[-1]),
-        results=measure_all(tallies, residents),
+        results=measure_all(tallies, residents, persons=_people(made, tallies[0], force)),
         coverage=cover.frame(),
         account=tallies[0].account + _left_aside(files),
         files=_extracts([{"kind": SEARCH, "files": files}]).drop(columns="kind"),
         provenance={name: value for name, value in about.items() if name != "command"},
         synthetic=codelist("force").label(force).endswith(INVENTED),
-        dataset=made.datasets[SEARCH],
+        dataset=made.sources[SEARCH].dataset,
     )
 
 

@@ -26,6 +26,7 @@ from disprop.nightly.log import Log, Say
 from disprop.nightly.publish import KEPT, is_current, prepare, put, switch
 from disprop.nightly.tallying import TallyCache
 from disprop.provenance import digest
+from disprop.records import Source
 from disprop.tallies import Tally, load
 
 LIBRARIES = ("disprop", "numpy", "scipy", "pandas", "pyarrow")
@@ -154,13 +155,13 @@ def _warnings(account: Any, intakes: Sequence[Intake]) -> list[str]:
 
 def _tallied(config: Config, cache: TallyCache) -> Made:
     tallies: dict[str, dict[Axes, Tally]] = {}
-    datasets = {}
+    sources: dict[str, Source] = {}
     for kind, lists in wanted(config).items():
         store = _of_force(open_store(config.store, kind=kind), config)
-        datasets[kind] = store.dataset
+        sources[kind] = store
         found = cache.tallies(store, lists)
         tallies[kind] = {axes: _in_scope(tally, config) for axes, tally in zip(lists, found)}
-    return Made(config, tallies, datasets)
+    return Made(config, tallies, sources)
 
 
 def _of_force(store: Store, config: Config) -> Store:

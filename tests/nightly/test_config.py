@@ -44,6 +44,8 @@ def refusal(folder: Path, text: str) -> str:
         (SEARCHES + "[[tables]]\nmeasure = 'find_rate'\nby = []\nkind = 'serch'", "did you mean 'search'?"),
         (SEARCHES + "[[tables]]\nmeasure = 'find_rate'\nby = []\nname = '../up'", "is no file name"),
         (SEARCHES + "[[tables]]\nmeasure = 'find_rate'\nby = []\n" * 2, "two [[tables]] are named 'find_rate'"),
+        (SEARCHES + "[[tables]]\nmeasure = 'force_rate'\nby = []\nkind = 'search'", "force reports, not of searches"),
+        (SEARCHES + "[[tables]]\nmeasure = 'force_in_search_share'\nby = []", "does not join"),
         (SEARCHES + "[link]\nbefor = 3", "[link] has an unknown key 'befor'; did you mean 'before'?"),
         (SEARCHES + "[link]\nclocks = 3", "a table of systems"),
         (SEARCHES + "[link]\nretention_days = 3", "as_of"),
