@@ -13,14 +13,14 @@ its start and its end first, and that of the records' own clock from their time 
 - A key of 0 equals nothing, not another 0. A second officer who is the first is no second officer.
 - A clip deleted by `as_of` (at any time, if no `as_of` is given) links nothing; but see `expired`.
 - Equal rows are different clips: each is counted.
-- A clip that carries another reference than the record still links by officer and time: systems put different numbers
-  into that field.
+- A clip that carries another reference than the record still links by officer and time: systems put different
+  numbers into that field.
 
 **How a clip links to a record.** The record's time is t, the clip runs from s to e, and its *distance* is 0 when
 s <= t <= e, else the seconds to the nearer end.
 
-- Tier 1, `exact reference`: both carry the same reference, the clip's officer is one of the record's two (or the officer
-  of either is not known), and the distance is at most `reference_within`.
+- Tier 1, `exact reference`: both carry the same reference, the clip's officer is one of the record's two (or the
+  officer of either is not known), and the distance is at most `reference_within`.
 - Tier 2, `officer and time`: the clip is the officer's own, and s - before <= t <= e + after.
 - Tier 3, `another officer`: the clip is the second officer's, and s - another_before <= t <= e + another_after, where
   these are never wider than `before` and `after`.
@@ -33,11 +33,13 @@ was running at the record's time (s <= t < e), 0 when none was, -1 when the reco
 **Why a record is not linked**, the first that holds:
 
 1. `expired`: a deleted clip would have linked.
-2. `ambiguous`: a clip that is still there carries the record's reference within `contradicted_within`, and does not link,
-   being too far away in time or another officer's. So a wrong reference is seen, and never becomes tier 1 silently.
+2. `ambiguous`: a clip that is still there carries the record's reference within `contradicted_within`, and does
+   not link, being too far away in time or another officer's. So a wrong reference is seen, and never becomes tier 1
+   silently.
 3. `not worn`: the record says that there is no video (`said` is 0).
 4. `expired`: at `as_of` the record is more than `retention_days` old.
-5. `no footage`: an officer is known, and no clip of either officer, deleted or not, touches the UK local day of the record.
+5. `no footage`: an officer is known, and no clip of either officer, deleted or not, touches the UK local day of the
+   record.
 6. `not linked`: all else. It is not "no footage".
 """
 

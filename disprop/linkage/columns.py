@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -27,7 +27,7 @@ NO_FOOTAGE, NOT_LINKED, NOT_WORN, EXPIRED, AMBIGUOUS = range(1, 6)
 class _Rows:
     """Arrays of one length; each is made the type that its name has in `_TYPES`."""
 
-    _TYPES: Mapping[str, type[np.generic]] = {}
+    _TYPES: ClassVar[Mapping[str, type[np.generic]]] = {}
 
     def __post_init__(self) -> None:
         for name, dtype in self._TYPES.items():
@@ -61,7 +61,7 @@ class Events(_Rows):
     said: int8, the tick-box: 1 video, 0 no video, -1 unknown.
     """
 
-    _TYPES = {
+    _TYPES: ClassVar = {
         "time": np.int64,
         "officer": np.uint64,
         "other_officer": np.uint64,
@@ -79,11 +79,11 @@ class Events(_Rows):
 class Clips(_Rows):
     """Pieces of footage, m of them.
 
-    start, end: int64, seconds UTC; NO_TIME = not known. officer, reference: uint64, 0 = none. system: int16, code of the
-    system that keeps it. deleted: int64, seconds UTC of its deletion, 0 = kept.
+    start, end: int64, seconds UTC; NO_TIME = not known. officer, reference: uint64, 0 = none. system: int16, code of
+    the system that keeps it. deleted: int64, seconds UTC of its deletion, 0 = kept.
     """
 
-    _TYPES = {
+    _TYPES: ClassVar = {
         "start": np.int64,
         "end": np.int64,
         "officer": np.uint64,
@@ -101,10 +101,17 @@ class Clips(_Rows):
 
 @dataclass(frozen=True)
 class Links(_Rows):
-    """One value a record. `tier`: place in TIERS, 0 = not linked; `reason`: place in REASONS, 0 = linked; `clips`: how many
-    (65,535 stands for more); `seconds` covered in the record's window; `from_start`: 1 yes, 0 no, -1 not linked."""
+    """One value a record. `tier`: place in TIERS, 0 = not linked; `reason`: place in REASONS, 0 = linked; `clips`: how
+    many (65,535 stands for more); `seconds` covered in the record's window; `from_start`: 1 yes, 0 no, -1 not linked.
+    """
 
-    _TYPES = {"tier": np.uint8, "reason": np.uint8, "clips": np.uint16, "seconds": np.uint32, "from_start": np.int8}
+    _TYPES: ClassVar = {
+        "tier": np.uint8,
+        "reason": np.uint8,
+        "clips": np.uint16,
+        "seconds": np.uint32,
+        "from_start": np.int8,
+    }
     tier: np.ndarray
     reason: np.ndarray
     clips: np.ndarray
@@ -116,7 +123,7 @@ class Links(_Rows):
 class Pairs(_Rows):
     """Every link: row of the record, row of the clip, and the tier by which this clip links (place in TIERS)."""
 
-    _TYPES = {"event": np.int64, "clip": np.int64, "tier": np.uint8}
+    _TYPES: ClassVar = {"event": np.int64, "clip": np.int64, "tier": np.uint8}
     event: np.ndarray
     clip: np.ndarray
     tier: np.ndarray

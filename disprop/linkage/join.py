@@ -35,8 +35,8 @@ _NOTHING = np.zeros(0, dtype=np.int32)
 def link(events: Events, clips: Clips, settings: LinkSettings | None = None, *, threads: int | None = None) -> Links:
     """Links of every record, or the reason why it has none.
 
-    No records, no clips, keys in any order, equal rows: all work, and the order of rows and the number of threads change
-    nothing. What links, and the order of reasons, is defined in the text of `disprop.linkage`.
+    No records, no clips, keys in any order, equal rows: all work, and the order of rows and the number of threads
+    change nothing. What links, and the order of reasons, is defined in the text of `disprop.linkage`.
 
     Time is n log m for clips that rarely lie inside one another, plus the links themselves. Memory is about 45 bytes a
     clip; for more than fits, see `link_partitioned`.
@@ -49,7 +49,8 @@ def link(events: Events, clips: Clips, settings: LinkSettings | None = None, *, 
     ...              np.array([0]), np.array([0]))
     >>> found = link(searches, clip)
     >>> found.tier, found.clips, found.seconds, found.from_start
-    (array([2, 0], dtype=uint8), array([1, 0], dtype=uint16), array([300,   0], dtype=uint32), array([ 1, -1], dtype=int8))
+    (array([2, 0], dtype=uint8), array([1, 0], dtype=uint16),
+     array([300,   0], dtype=uint32), array([ 1, -1], dtype=int8))
     >>> found.reason                                        # the second record says: no video
     array([0, 3], dtype=uint8)
     """
@@ -188,7 +189,7 @@ def _book(events: Events, times: np.ndarray, clips: _Placed, workers: int) -> _B
 
 
 def _table(columns: list[np.ndarray]) -> np.ndarray:
-    """A table of the keys in these columns, at most half full. It starts small, since few keys may stand in many rows."""
+    """A table of the keys in these columns, at most half full. It starts small: few keys may stand in many rows."""
     size = 1 << 10
     while True:
         table, held = np.zeros(size, dtype=np.uint64), 0

@@ -45,9 +45,9 @@ def tier_of(record, clip, settings):
         return None
     t = right(record["time"], RECORDS, settings)
     start, end = span(clip, settings)
-    if carries_reference(record, clip) and officers_agree(record, clip):
-        if distance(t, start, end) <= settings["reference_within"]:
-            return 1
+    believed = distance(t, start, end) <= settings["reference_within"]
+    if believed and carries_reference(record, clip) and officers_agree(record, clip):
+        return 1
     if equal_keys(record["officer"], clip["officer"]):
         within = start - settings["before"] <= t <= end + settings["after"]
         return 2 if within else None
