@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from disprop.io.declared import read_breaks, read_similar_groups
     from disprop.io.force_tables import read_force_reports, read_force_tables
     from disprop.io.frames import read_frame
+    from disprop.io.mapped import read_mapped
+    from disprop.io.mapping_check import check_mapping
+    from disprop.io.mapping_propose import propose_mapping
     from disprop.io.met_force import read_met_force
     from disprop.io.parquet import read_parquet
     from disprop.io.police_uk import read_police_uk
     from disprop.io.store.reader import open_store
     from disprop.job import make_report
+    from disprop.keys import KeyedHash, read_key
     from disprop.linking import link_store
     from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
     from disprop.measures.decomposed import area_decomposition
@@ -89,6 +93,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "KeyedHash": "keys",
     "Tally": "tallies",
     "against_similar": "measures.similar",
     "age_standardised_rate": "measures.standardised",
@@ -97,6 +102,10 @@ _HOMES = {
     "agreement_share": "measures.unknowns",
     "area_decomposition": "measures.decomposed",
     "arrest_share": "measures.shares",
+    "check_mapping": "io.mapping_check",
+    "propose_mapping": "io.mapping_propose",
+    "read_key": "keys",
+    "read_mapped": "io.mapped",
     "audit": "",
     "bounds_with_video": "measures.unlinked",
     "census": "io.census",

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 from dataclasses import dataclass, field
 
 SELF = {
@@ -139,7 +140,23 @@ def _targets(kind, *, years, apart):
 
 
 def _named(kind, target, draw, naming, i):
-    return f"col_{i:02d}" if naming == "opaque" else draw.choice(NAMES[kind][target])
+    if naming == "opaque":
+        return f"col_{i:02d}"
+    name = draw.choice(NAMES[kind][target])
+    return name if naming == "known" else _mangled(name, draw)
+
+
+def _mangled(name, draw):
+    """A name as databases and tired hands write it: a prefix, capitals, underscores, a letter lost."""
+    words = re.sub(r"[^A-Za-z0-9+]+", " ", name).split()
+    if draw.random() < 0.3:
+        words = [draw.choice(["SS", "tbl", "Custom", "x"]), *words]
+    if draw.random() < 0.3:
+        longest = max(words, key=len)
+        at = draw.randrange(1, len(longest)) if len(longest) > 4 else len(longest)
+        words[words.index(longest)] = longest[:at] + longest[at + 1 :]
+    style = draw.choice(["_".join, " ".join, ".".join])
+    return draw.choice([str.upper, str.lower, str.title])(style(words))
 
 
 def _noise(name, draw):
