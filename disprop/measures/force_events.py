@@ -11,7 +11,7 @@ import numpy as np
 
 from disprop.codelists import code_lookup, codelist
 from disprop.errors import UnitMismatch, UsageError
-from disprop.measures.persons import people_searched
+from disprop.measures.persons import NO_KEY, people_searched
 from disprop.persons import PersonTally, person_tally
 from disprop.plan import as_source
 from disprop.provenance import Account
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 GUESSED = "at least: reports of one minute and one local authority are taken for one incident"
 GUESS = "minute and local authority"
 """What stands for a key where incidents are guessed."""
+WITHOUT = {
+    "incidents": "an incident: incident_tally(..., guess=True), or --guess, gives a lower bound",
+    "people_subject_to_force": "a person",
+}
 OTHER_FORCE = "other force too"
 NO_FORCE = "no force"
 WINDOW = 30 * 60
@@ -94,6 +98,7 @@ def people_subject_to_force(counted: PersonTally, *, by: Sequence[str] | None = 
 
 def _relabelled(rows: pd.DataFrame, measure: str, unit: str, *, guessed: bool) -> pd.DataFrame:
     rows = rows.assign(measure=measure, unit=unit)
+    rows["flag"] = [flag.replace(NO_KEY, f"no report names {WITHOUT[measure]}") for flag in rows["flag"]]
     if guessed:
         rows["estimate"] = np.nan
         rows["flag"] = [join_flags(flag, GUESSED) for flag in rows["flag"]]
