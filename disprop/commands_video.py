@@ -89,14 +89,21 @@ def _clocks_told(clocks: Sequence[Clock]) -> Iterator[str]:
     """One line a force, kind of record and system: how far off its clock was found to be, over the months."""
     for about in dict.fromkeys((one.force, one.kind, one.system) for one in clocks):
         some = [one for one in clocks if (one.force, one.kind, one.system) == about]
-        low, high = min(one.seconds for one in some), max(one.seconds for one in some)
-        off = f"{low:+,} s" if low == high else f"{low:+,} to {high:+,} s"
-        fixed = sum(one.corrected for one in some)
         force, kind, system = about
+        fixed = sum(one.corrected for one in some)
+        pairs = sum(one.pairs for one in some)
         yield (
-            f"clock of {system} ({force}, {kind}): {off}, from {sum(one.pairs for one in some):,} pairs; "
+            f"clock of {system} ({force}, {kind}): {_off(some)}, from {pairs:,} pairs; "
             f"corrected in {fixed} of {len(some)} months"
         )
+
+
+def _off(some: Sequence[Clock]) -> str:
+    """How far off, over the months, and the names of whole-hour errors."""
+    whole = [one.seconds + one.summer_seconds for one in some]
+    low, high = min(whole), max(whole)
+    span = f"{low:+,} s" if low == high else f"{low:+,} to {high:+,} s"
+    return ", ".join([span, *dict.fromkeys(one.pattern for one in some if one.pattern)])
 
 
 def _warned(done: Linked) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,22 @@ _LABELS = codelist("video_link").groups
 
 @dataclass(frozen=True)
 class Clock:
-    """What was found out about one clock from the records of one part: by how many seconds it is ahead."""
+    """What was found out about one clock from the records of one part and its footage.
+
+    seconds: by how many it is ahead; summer_seconds: by how many more in UK summer time. pairs: of a record and a clip,
+    that say so. by: what they share. pattern: the name of an error of a whole hour. corrected: whether it was taken
+    off.
+    """
 
     kind: str
     force: str
     month: str
     system: str
     seconds: int
+    summer_seconds: int
     pairs: int
+    by: str
+    pattern: str
     corrected: bool
 
 
@@ -283,7 +291,7 @@ def _linked(run: _Run, row: dict[str, Any], clips: Clips, systems: Sequence[str]
     given = {code: run.clocks[system] for code, system in enumerate(systems) if system in run.clocks}
     if RECORDS_CLOCK in run.clocks:
         given[RECORDS] = run.clocks[RECORDS_CLOCK]
-    settings = _with_offsets(run.settings, given)
+    settings = replace(run.settings, offsets=given)
     estimates = [one for one in estimate_offsets(events, clips, settings) if one.system not in given]
     settings = corrected(settings, estimates)
     names = {**dict(enumerate(systems)), RECORDS: RECORDS_CLOCK}
@@ -291,14 +299,12 @@ def _linked(run: _Run, row: dict[str, Any], clips: Clips, systems: Sequence[str]
     return link(events, clips, settings), [_clock(where, names, one) for one in estimates]
 
 
-def _with_offsets(settings: LinkSettings, offsets: Mapping[int, int]) -> LinkSettings:
-    from dataclasses import replace
-
-    return replace(settings, offsets=offsets) if offsets else settings
-
-
 def _clock(where: tuple[str, str, str], names: Mapping[int, str], found: ClockOffset) -> Clock:
-    return Clock(*where, names[found.system], found.seconds, found.pairs, found.sure)
+    off = corrected(LinkSettings(), [found])
+    return Clock(
+        *where, names[found.system], found.seconds, found.summer_seconds, found.n_pairs, found.by, found.pattern,
+        corrected=bool(off.offsets or off.summer_offsets),
+    )  # fmt: skip
 
 
 def _events(run: _Run, row: dict[str, Any]) -> Events:

@@ -150,17 +150,38 @@ def test_a_clip_that_claims_more_than_a_day_is_taken_as_its_start(made, tmp_path
 
 
 def test_a_known_clock_is_taken_off(made, tmp_path, plain_clocks):
-    footage = made.tables["footage"]
-    is_b = np.array(footage["system"].to_pylist()) == "system B"
-    shifted = footage
-    for name in ("event_time", "end_time"):
-        values = pa.array(seconds(footage[name]) + np.where(is_b, 420, 0)).cast(pa.timestamp("s", "UTC"))
-        shifted = shifted.set_column(footage.column_names.index(name), name, values)
     one = made.store(tmp_path / "one", "search", "footage")
-    two = made.but("footage", shifted).store(tmp_path / "two", "search", "footage")
+    late = made.but("footage", shifted(made.tables["footage"], "system B", 420))
+    two = late.store(tmp_path / "two", "search", "footage")
     link_store(one, settings=NEAR)
     link_store(two, settings=NEAR, clocks={"system B": 420})
     assert columns(one) == columns(two)
+
+
+def shifted(footage, system, by):
+    """The footage, with the clock of one system ahead by so many seconds."""
+    is_it = np.array(footage["system"].to_pylist()) == system
+    for name in ("event_time", "end_time"):
+        values = pa.array(seconds(footage[name]) + np.where(is_it, by, 0)).cast(pa.timestamp("s", "UTC"))
+        footage = footage.set_column(footage.column_names.index(name), name, values)
+    return footage
+
+
+def test_a_clock_seven_minutes_ahead_is_found_and_taken_off_and_reported(made, tmp_path):
+    one = made.store(tmp_path / "one", "search", "footage")
+    late = made.but("footage", shifted(made.tables["footage"], "system B", 420))
+    two = late.store(tmp_path / "two", "search", "footage")
+    before, after = link_store(one, settings=NEAR), link_store(two, settings=NEAR)
+    found = {clock.month: clock for clock in after.clocks if clock.system == "system B"}
+    was = {clock.month: clock for clock in before.clocks if clock.system == "system B"}
+    assert list(found) == list(MONTHS)
+    assert all(clock.corrected for clock in found.values())
+    assert all(abs(clock.seconds - was[month].seconds - 420) <= 15 for month, clock in found.items())
+    assert not any(clock.corrected for clock in after.clocks if clock.system != "system B")
+    same = [a == b for a, b in zip(columns(one)["video_link"], columns(two)["video_link"])]
+    assert sum(same) / len(same) > 0.995
+    _, *lines = [json.loads(line) for line in ledger_path(two, current(two)["number"]).read_text().splitlines()]
+    assert [line["clocks"][0]["system"] for line in lines] == ["system B"] * len(MONTHS)
 
 
 # What is made again
@@ -326,9 +347,7 @@ def test_a_purged_person_leaves_no_link_and_the_others_keep_theirs(made, linked)
         left = open_store(linked, kind=kind)
         assert not any(person in left.codes(row, {"person": "key"})["person"].tolist() for row in left.rows())
     assert tallied.total == counted  # a tally made before stays as it was
-    head, *_ = [
-        json.loads(line) for line in ledger_path(linked, current(linked)["number"]).read_text().splitlines()
-    ]
+    head, *_ = [json.loads(line) for line in ledger_path(linked, current(linked)["number"]).read_text().splitlines()]
     assert (head["action"], head["reason"], head["removed"]) == ("purge", "expunged", done.records)
     assert f"{person:016x}" not in ledger_path(linked, current(linked)["number"]).read_text()
     compact(linked, grace_days=0)
