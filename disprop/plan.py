@@ -415,7 +415,7 @@ class _Cube:
 
     def _by_number(self, parts: np.ndarray, request: _Request) -> tuple[tuple[Axis, ...], Counts]:
         assert self.number is not None
-        found, codes, known = self.number.found(), codelist("force").codes, list(self.number.places)
+        found, codes, known = self.number.found(), codelist("force").codes, list(self.number.places) or [""]
         met = {codes[i] for i in np.unique(found.force).tolist()}
         force = coded_axis("force", "force", {*parts["force"].tolist(), *met})
         months = _within(request.scope, {*parts["month"].tolist(), *np.unique(found.month).tolist()})

@@ -5,6 +5,7 @@ A batch whose rows are not plain is left to the careful reader, which is the tru
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from disprop.codelists import UNMAPPED, code_lookup, codelist
+from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist
 from disprop.errors import InputRefused
 from disprop.io.parquet_rows import FIRST, LAST, Rows
+from disprop.kernels import keyed
 from disprop.kernels.coded import LARGEST, LEFT_OUT, ByteCube
-from disprop.partial import Cells, Partial, Wanted, of_cube
+from disprop.numbered import Numbered, force_entries, month_entries
+from disprop.partial import Cells, Partial, Wanted, is_numbered, of_cube
 from disprop.records import VEHICLE_ONLY, AxisSpec
 
 if TYPE_CHECKING:
@@ -137,18 +140,27 @@ class Scan:
         self.rules: Counter[str] = Counter()
         self.unmapped: list[Counter[str]] = [Counter() for _ in wanted.tallies]
         self.cubes: list[tuple[Layout, ByteCube]] = []
+        self.axes = _joint_axes(wanted)
+        self.number = {
+            t: Numbered(math.prod(len(codelist(spec.codelist)) for spec in specs if not spec.is_open))
+            for t, specs in enumerate(wanted.tallies)
+            if is_numbered(specs)
+        }
+        self._last_places: dict[int, tuple[list[str | None], np.ndarray]] = {}
 
     def add(self, rows: Rows, found: Found) -> bool:
         """Counts the rows and says so in `found`; or, when the cube would be too large, leaves both as they were."""
         if rows.months.size == 0:
             return True
-        bound = {spec: self._bound(rows, spec) for spec in self.wanted.axes}
-        layout = self._room(rows, bound)
-        if layout is None:
+        bound = {spec: self._bound(rows, spec) for spec in self.wanted.axes if not spec.is_open}
+        layout = self._room(rows, bound) if len(self.number) < len(self.wanted.tallies) else None
+        if layout is None and len(self.number) < len(self.wanted.tallies):
             return False
         margins = self._margins(rows)
-        left_out = self.cubes[-1][1].count(*self._operands(rows, bound, layout))
-        if left_out != self._apply_rules(margins):
+        left_out = {one.add(*self._numbers(rows, bound, t)) for t, one in self.number.items()}
+        if layout is not None:
+            left_out.add(self.cubes[-1][1].count(*self._operands(rows, bound, layout)))
+        if left_out != {self._apply_rules(margins)}:
             raise InputRefused("rows were lost in counting; the file is damaged, or this is a defect of disprop")
         self._note_unmapped(rows, bound)
         found.read += rows.months.size
@@ -175,7 +187,7 @@ class Scan:
 
     def _room(self, rows: Rows, bound: Mapping[AxisSpec, np.ndarray]) -> Layout | None:
         """A layout with room for the rows, the cube made for it; None when there can be none."""
-        axes = self.wanted.axes
+        axes = self.axes
         codes = tuple(tuple(np.unique(bound[spec]).tolist()) for spec in axes)
         first, last = int(rows.months.min()), int(rows.months.max())
         if self.wanted.period:
@@ -202,7 +214,7 @@ class Scan:
         tables.append(np.array([self._force_entry(layout, code) * force_stride for code in rows.forces]))
         entries: dict[str, np.ndarray] = {}
         constant = 0
-        for spec, stride, codes in zip(self.wanted.axes, strides, layout.codes):
+        for spec, stride, codes in zip(self.axes, strides, layout.codes):
             offsets = np.searchsorted(codes, bound[spec]) * stride
             if spec.column in rows.labels:
                 entries[spec.column] = entries.get(spec.column, 0) + offsets
@@ -228,6 +240,47 @@ class Scan:
 
     def _force_entry(self, layout: Layout, code: str) -> int:
         return layout.forces.index(code) if self.wanted.keeps_force(code) else LEFT_OUT
+
+    # Tallies counted by number
+
+    def _numbers(
+        self, rows: Rows, bound: Mapping[AxisSpec, np.ndarray], t: int
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Columns and tables that make the number of each row's cell in a tally, and less than 0 of rows left out."""
+        stride = self.number[t].size
+        entries: dict[str, np.ndarray] = {}
+        every = 0
+        for spec in self.wanted.tallies[t]:
+            stride //= 1 if spec.is_open else len(codelist(spec.codelist))
+            own = self._place_entries(rows, spec, t) if spec.is_open else bound[spec] * stride
+            if spec.column in rows.labels:
+                entries[spec.column] = entries.get(spec.column, 0) + own
+            else:
+                every += int(own[0])
+        kinds = self._kinds(rows)
+        if kinds is not None:
+            entries["search_type"] = entries.get("search_type", 0) + np.where(kinds[1], keyed.LEFT_OUT, 0)
+        kept = [self.wanted.keeps_force(code) for code in rows.forces]
+        forces = force_entries([code if keep else "unknown" for code, keep in zip(rows.forces, kept)])
+        months = np.arange(LAST + 1)
+        first, last = self.wanted.period or (FIRST, LAST)
+        tables = [
+            np.where((months >= first) & (months <= last), month_entries(months), keyed.LEFT_OUT),
+            np.where(kept, forces + every, keyed.LEFT_OUT),
+            *entries.values(),
+        ]
+        columns = [rows.months, rows.force, *(rows.labels[name][1] for name in entries)]
+        return [np.ascontiguousarray(column, np.int32) for column in columns], [
+            np.ascontiguousarray(table, np.int64) for table in tables
+        ]
+
+    def _place_entries(self, rows: Rows, spec: AxisSpec, t: int) -> np.ndarray:
+        """What each label of an open list adds to the number; row groups mostly bring the same labels again."""
+        vocabulary: list[str | None] = rows.labels[spec.column][0] if spec.column in rows.labels else [None]
+        if t not in self._last_places or self._last_places[t][0] != vocabulary:
+            codes = [(label or "").strip() or BLANK for label in vocabulary]
+            self._last_places[t] = vocabulary, self.number[t].places_of(codes) * self.number[t].size
+        return self._last_places[t][1]
 
     # Rules, parts and what no codelist knows
 
@@ -269,7 +322,7 @@ class Scan:
         kept = self._kept(rows)
         for unmapped, specs in zip(self.unmapped, self.wanted.tallies):
             for spec in specs:
-                if strange.get(spec, np.zeros(0)).size:
+                if spec in strange and strange[spec].size:
                     _count_labels(unmapped, spec.column, rows.labels[spec.column], strange[spec], kept)
 
     def _kept(self, rows: Rows) -> np.ndarray:
@@ -278,6 +331,11 @@ class Scan:
             kept = kept & (rows.months >= self.wanted.period[0]) & (rows.months <= self.wanted.period[1])
         kinds = self._kinds(rows)
         return kept if kinds is None else kept & ~kinds[1][kinds[0]]
+
+
+def _joint_axes(wanted: Wanted) -> tuple[AxisSpec, ...]:
+    """Axes of the tallies that are counted together in one cube."""
+    return tuple(dict.fromkeys(spec for specs in wanted.tallies if not is_numbered(specs) for spec in specs))
 
 
 @dataclass(frozen=True)
@@ -332,15 +390,19 @@ def counted(scans: Sequence[Scan], wanted: Wanted) -> Partial:
 
 def _cells(scans: Sequence[Scan], wanted: Wanted, t: int) -> Cells:
     specs = wanted.tallies[t]
-    sizes = [len(codelist(spec.codelist)) for spec in specs]
     found = Cells(unmapped=dict(sum((scan.unmapped[t] for scan in scans), Counter[str]())))
+    if is_numbered(specs):
+        for scan in scans:
+            found.add(Cells(number=scan.number[t]))
+        return found
+    sizes = [len(codelist(spec.codelist)) for spec in specs]
     by_layout: dict[Layout, list[ByteCube]] = {}
     for scan in scans:
         for layout, cube in scan.cubes:
             by_layout.setdefault(layout, []).append(cube)
     for layout, cubes in by_layout.items():
         out = np.zeros((layout.months, len(layout.forces), *sizes), dtype=np.int64)
-        place = _places(layout, wanted.axes, specs)
+        place = _places(layout, _joint_axes(wanted), specs)
         for cube in cubes:
             cube.add_to(out, place, int(np.prod(sizes, dtype=np.int64)))
         months = range(layout.first, layout.first + layout.months)
