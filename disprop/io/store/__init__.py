@@ -16,10 +16,10 @@ from disprop.io.store.exchange import export, sources
 from disprop.io.store.maintenance import Compacted, compact, verify
 from disprop.io.store.reader import Store, is_store, open_store
 from disprop.io.store.retention import Purged, purge
-from disprop.io.store.sidecars import add_sidecar, read_sidecar, sidecar_key
+from disprop.io.store.sidecars import Reach, Sidecar, add_sidecar, add_sidecars, read_sidecar, sidecar_key
 from disprop.io.store.writer import Changed, add
 
 __all__ = [
-    "Changed", "Compacted", "Purged", "Store", "add", "add_sidecar", "compact", "export", "is_store", "open_store",
-    "purge", "read_sidecar", "sidecar_key", "sources", "verify",
+    "Changed", "Compacted", "Purged", "Reach", "Sidecar", "Store", "add", "add_sidecar", "add_sidecars", "compact",
+    "export", "is_store", "open_store", "purge", "read_sidecar", "sidecar_key", "sources", "verify",
 ]  # fmt: skip

@@ -43,9 +43,11 @@ ROW = {
     "segment": pa.uint32(),
     "batch": pa.uint32(),
     "start": pa.int64(),
+    "key_id": pa.dictionary(pa.uint16(), pa.string()),
 }
 """`rows` is what the source read for the part, `records` what was kept of it; `first` and `last` are the earliest and
-latest analysis month of its records; `segment`, `batch` and `start` say where it begins: file, batch, row."""
+latest analysis month of its records; `segment`, `batch` and `start` say where it begins: file, batch, row; `key_id` names the key of its pseudonyms, blank
+where it has none (and in manifests that were written before it was kept)."""
 
 PLACE = {"offset": pa.int64(), "length": pa.int64(), "width": pa.uint8()}
 
@@ -70,6 +72,8 @@ class Manifest:
 
     def words(self, name: str) -> tuple[list[str], np.ndarray]:
         """A column of words: the words, and each row's position among them."""
+        if name not in self.table.column_names:
+            return [""], np.zeros(len(self), np.uint16)
         column = self.table[name]
         if not column.num_chunks:
             return [], np.empty(0, np.uint16)
@@ -133,7 +137,9 @@ class Draft:
         sidecars = [one for one in self.sidecars if one["part"] in live]
         used = sorted({row["segment"] for row in rows})
         at = {name: i for i, name in enumerate(used)}
-        arrays = {name: pa.array([row[name] for row in rows], kind) for name, kind in ROW.items() if name != "segment"}
+        arrays = {
+            name: pa.array([row.get(name, "") for row in rows], kind) for name, kind in ROW.items() if name != "segment"
+        }
         arrays["segment"] = pa.array([at[row["segment"]] for row in rows], pa.uint32())
         for column in self.columns:
             for place, kind in PLACE.items():

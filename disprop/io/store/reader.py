@@ -124,6 +124,11 @@ class Store:
     def scheme(self) -> str:
         return self._one("scheme", "police.uk")
 
+    @property
+    def key_id(self) -> str:
+        """Which key the pseudonyms were made with; blank where there are none."""
+        return self._one("key_id", "").removeprefix(" + ")
+
     def _one(self, name: str, otherwise: str) -> str:
         words, at = self.manifest.words(name)
         return " + ".join(words[i] for i in np.unique(at[self.chosen])) or otherwise

@@ -44,8 +44,8 @@ def add(path: str | PathLike[str], *sources: Source) -> Changed:
     there, and the ledger says so; so a run that is repeated, or a month that a force publishes again, never counts
     twice. Rows keep the order of the source. Memory does not grow with the records: they are staged on disk.
 
-    Raises InputRefused when a source cannot be read safely, when another process is changing the store, or when the
-    disk is full; RevisionError when two sources bring one slot.
+    Raises InputRefused when a source cannot be read safely, when a force's pseudonyms would be of two keys, when
+    another process is changing the store, or when the disk is full; RevisionError when two sources bring one slot.
 
     >>> import tempfile
     >>> import disprop as dp
@@ -73,6 +73,7 @@ def add(path: str | PathLike[str], *sources: Source) -> Changed:
         if not fresh:
             return changed
         lines = _write(folder, draft, stage, staged, fresh, manifest.number + 1)
+        _refuse_two_keys(draft)
         head = {"at": now(), "action": "add", "account": vars(changed.account)}
         number = commit(folder, draft, iter([head, *lines]))
         records = sum(line["records"] for line in lines)
@@ -190,6 +191,18 @@ def _check(staged: Staged, total: int) -> None:
         )
 
 
+def _refuse_two_keys(draft: Draft) -> None:
+    """Pseudonyms of one force under two keys would make two people of everybody."""
+    keys: dict[str, str] = {}
+    for row in draft.rows.values():
+        key = row.get("key_id", "")
+        if key and keys.setdefault(row["force"], key) != key:
+            raise InputRefused(
+                f"pseudonyms of {row['force']} would be of two keys ({keys[row['force']]} and {key}), which nobody can "
+                "join; add all its extracts again with one key, or use another store"
+            )
+
+
 # Segments ------------------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +264,7 @@ def _enter(
         **{name: row[name].item() for name in ("dataset", "kind", "force", "month", "rows")},
         "scheme": owner.source.scheme,
         "unit": owner.source.unit,
+        "key_id": getattr(owner.source, "key_id", ""),
         **dict(zip(("records", "first", "last"), found)),
         "transaction": number,
         "segment": segment,
