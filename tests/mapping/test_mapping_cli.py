@@ -8,6 +8,7 @@ from edits import made
 from invented_extracts import invented
 
 from disprop.cli import cli
+from disprop.errors import InputRefused
 from disprop.io.mapped import read_mapped
 from disprop.io.mapping_propose import propose_mapping
 from disprop.io.store.reader import open_store
@@ -130,3 +131,18 @@ def test_another_key_replaces_and_never_mixes(run, extract):
     run("store", "add", extract / "kent.store", *options(extract))
     (extract / "secret.key").write_text("another invented secret")
     assert "0 parts added, 12 replaced" in run("store", "add", extract / "kent.store", *options(extract))[1]
+    assert open_store(extract / "kent.store").key_id == KeyedHash(b"another invented secret").key_id
+
+
+def test_a_month_under_another_key_is_refused_and_nothing_is_stored(run, extract):
+    run("store", "add", extract / "kent.store", *options(extract))
+    before = open_store(extract / "kent.store").parts
+    header, *lines = (extract / "extract.csv").read_text().splitlines()
+    later = [line.replace("/2023", "/2024") for line in lines[:20]]
+    (extract / "extract.csv").write_text("\n".join([header, *later]) + "\n")
+    (extract / "secret.key").write_text("another invented secret")
+    with pytest.raises(InputRefused, match="pseudonyms of kent would be of two keys"):
+        run("store", "add", extract / "kent.store", *options(extract))
+    assert (open_store(extract / "kent.store").parts == before).all()
+    (extract / "secret.key").write_text(SECRET)
+    assert run("store", "add", extract / "kent.store", *options(extract))[0] == 0
