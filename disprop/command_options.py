@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from disprop.errors import UsageError
-from disprop.records import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,6 +142,8 @@ def reading(
     """
     with _reading_on(asked, scheduler, kind) as records:
         if kind is not None and records.kind != kind:
+            from disprop.records import KINDS
+
             raise UsageError(f"{KINDS[kind].unit} are wanted; these are {records.unit}")
         if areas is None:
             yield records

@@ -123,6 +123,11 @@ def read_force_reports(path: str | os.PathLike[str], *, by: str = "force", year:
 
     Arguments and errors as `read_force_tables`. Returns a tally with one axis, unit force reports (or reasons, impact
     factors, outcomes).
+
+    >>> from pathlib import Path
+    >>> _ = Path("april2018-march2019.csv").write_text("Region,Police force,Total\\nSouth East,Kent,12745\\n")
+    >>> read_force_reports("april2018-march2019.csv")
+    <Tally of 12,745 force reports: force (1); 1 parts>
     """
     content, sheets = _sheets(Path(path))
     first, last = _year(path, sheets, year)
