@@ -32,8 +32,11 @@ lint:
 bench:
 	$(set_up) report test
 	@mkdir -p .benchmarks
-	@$(python) -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-json=.benchmarks/latest.json
-	@$(python) -m benchmarks.page .benchmarks/latest.json
+	@for file in benchmarks/bench_*.py; do \
+	    $(python) -m pytest "$$file" --benchmark-enable --benchmark-only \
+	        --benchmark-json=".benchmarks/$$(basename "$$file" .py).json" || exit 1; \
+	done
+	@$(python) -m benchmarks.page .benchmarks
 
 bench-small:
 	$(set_up) report test

@@ -1,6 +1,9 @@
 """Writes docs/benchmarks.md from the figures of the last `make bench`. Nothing on that page is typed by hand.
 
-python -m benchmarks.page .benchmarks/latest.json
+python -m benchmarks.page .benchmarks
+
+The folder holds one file of figures for each file of benchmarks; `make bench` makes one after the other, so that some
+may be made again without the rest.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -17,31 +21,35 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 ENGINES = ("disprop", "numpy", "scipy", "pandas", "pyarrow", "numba", "polars", "duckdb", "statsmodels")
 
 
-def page(figures: dict[str, Any]) -> str:
+def page(several: Sequence[dict[str, Any]]) -> str:
     """The page as Markdown."""
-    cpu = figures["machine_info"].get("cpu", {})
+    machine = several[0]["machine_info"]
+    cpu = machine.get("cpu", {})
     lines = [
         "# Benchmarks",
         "",
         "Made by `make bench`; every figure is generated. Times are the median of the rounds, in seconds, on a machine",
         "that other work shares, so read the ratios, not the seconds. Each rival's answer is checked equal to ours",
-        "before its time counts; what each run does is in the docstring named in the last column.",
+        "before its time counts; what each run does is in the docstrings of the file named.",
         "",
         f"Machine: {cpu.get('brand_raw', platform.machine())}, {cpu.get('count', '?')} cores; "
-        f"Python {figures['machine_info']['python_version']}; "
-        + ", ".join(f"{name} {version(name)}" for name in ENGINES)
-        + ".",
+        f"Python {machine['python_version']}; " + ", ".join(f"{name} {version(name)}" for name in ENGINES) + ".",
     ]
-    rows = sorted(figures["benchmarks"], key=lambda row: (row["group"] or "", row["stats"]["median"]))
-    for group, several in groupby(rows, key=lambda row: row["group"] or "other"):
+    every = [row for figures in several for row in figures["benchmarks"]]
+    rows = sorted(every, key=lambda row: (row["group"] or "", row["stats"]["median"]))
+    for group, same in groupby(rows, key=lambda row: row["group"] or "other"):
+        runs = list(same)
         lines += [
             "",
             f"## {group}",
             "",
+            f"    python -m pytest {runs[0]['fullname'].split('::')[0]} --benchmark-only",
+            "",
             "| run | median | least | most | rounds | against disprop |",
             "|---|---|---|---|---|---|",
         ]
-        lines += _rows(list(several))
+        lines += _rows(runs)
+        lines += _more(runs)
     return "\n".join(lines) + "\n"
 
 
@@ -55,6 +63,20 @@ def _rows(several: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def _more(runs: list[dict[str, Any]]) -> list[str]:
+    """What else a run measured: memory, counts."""
+    told = [(row["param"] or row["name"], row.get("extra_info") or {}) for row in runs]
+    lines = [
+        f"- {name}: " + ", ".join(f"{what} {value}" for what, value in info.items()) for name, info in told if info
+    ]
+    return ["", *lines] if lines else []
+
+
+def figures(folder: Path) -> list[dict[str, Any]]:
+    """What each file of benchmarks gave, by name."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))), encoding="utf-8")
+    PAGE.write_text(page(figures(Path(sys.argv[1]))), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(PAGE.parent.parent)}")
