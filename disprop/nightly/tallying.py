@@ -11,6 +11,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -97,10 +98,12 @@ def key_of(part: np.void, axes: Sequence[str], beside: Mapping[str, Sequence[str
     part where an axis may count what they hold."""
     name, kind = part["part"].item().decode(), str(part["kind"])
     derived = any(axis_spec(axis, kind).column in DERIVED for axis in axes)
-    lists = [f"{one}@{version_}" for one, version_ in sorted(codelists().items())]
-    return digest(
-        FORMAT, version("disprop"), name, kind, *axes, "/", *(beside.get(name, ()) if derived else ()), "/", *lists
-    )
+    return digest(FORMAT, *_versions(), name, kind, *axes, "/", *(beside.get(name, ()) if derived else ()))
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    return version("disprop"), *(f"{name}@{number}" for name, number in sorted(codelists().items()))
 
 
 def _beside(store: Store) -> dict[str, list[str]]:
