@@ -6,6 +6,9 @@ arrays with two threads. DuckDB's answer is compared with ours, record by record
 reasons, ours does. Polars' `join_asof` gives the nearest start alone, so it is timed for less than the full answer.
 """
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,8 +36,8 @@ class Rows(NamedTuple):
     clips: Clips
 
 
-def make(n: int, m: int, *, officers: int, skew: float = 0.0, seed: int = 1) -> Rows:
-    """n searches and m clips of a year."""
+def make(n: int, m: int, *, officers: int, skew: float = 0.0, seed: int = 1, span: int = YEAR) -> Rows:
+    """n searches and m clips of a year, or of `span` seconds."""
     rng = np.random.default_rng(seed)
 
     def keys(size: int) -> np.ndarray:
@@ -45,12 +48,12 @@ def make(n: int, m: int, *, officers: int, skew: float = 0.0, seed: int = 1) -> 
         return np.where(rng.random(size) < share, rng.integers(1, 1 << 62, size), 0).astype(np.uint64)
 
     none = np.zeros(m, dtype=np.int64)
-    start = BEGINS + rng.integers(0, YEAR, m)
+    start = BEGINS + rng.integers(0, span, m)
     end = start + rng.exponential(600, m).astype(np.int64)
     clips = Clips(start, end, keys(m), references(m, 0.5), rng.integers(0, 4, m).astype(np.int16), none)
     source = rng.integers(0, m, n)
     near, own, second, same = (rng.random(n) < share for share in (0.9, 0.85, 0.5, 0.6))
-    time = np.where(near, start[source] + rng.integers(-600, 1200, n), BEGINS + rng.integers(0, YEAR, n))
+    time = np.where(near, start[source] + rng.integers(-600, 1200, n), BEGINS + rng.integers(0, span, n))
     officer = np.where(near & own, clips.officer[source], keys(n))
     other = np.where(second, np.where(own, keys(n), clips.officer[source]), 0).astype(np.uint64)
     reference = np.where(near & same, clips.reference[source], references(n, 0.8))
@@ -191,3 +194,26 @@ def test_polars_join_asof(benchmark, rows, answer):
     frames = polars_with(rows[1])
     assert by_polars(frames).height == len(answer)
     timed(benchmark, rows, "polars", by_polars, frames)
+
+
+# More than fits
+
+
+@pytest.mark.parametrize("million", [2.5, 5, 10])
+def test_partitioned(benchmark, request, tmp_path, million):
+    """So many million searches and four times as many clips, by chunks of a million clips, in a process of its own.
+
+    Less than 2 GiB at its peak; microseconds a record should differ by less than 15% between sizes.
+    """
+    timed = request.config.getoption("--benchmark-enable") or request.config.getoption("--benchmark-only")
+    chunks = round(4 * million) if timed else 3
+    per_chunk = "250000" if timed else "500"
+
+    def run() -> dict[str, float]:
+        command = [sys.executable, "-m", "benchmarks.linkage_at_scale", str(chunks), per_chunk, str(tmp_path)]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    benchmark.group = "searches to footage, more than fits"
+    found = benchmark.pedantic(run, rounds=1)
+    benchmark.extra_info.update(found)
+    assert found["peak_mib"] < 2048

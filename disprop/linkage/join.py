@@ -170,25 +170,25 @@ class _Book:
 
 
 def _book(events: Events, times: np.ndarray, clips: _Placed, workers: int) -> _Book:
-    officers = _table([events.officer, events.other_officer])
-    references = _table([events.reference])
+    officers = table_of([events.officer, events.other_officer])
+    references = table_of([events.reference])
     who = np.empty((len(events), 3), dtype=np.int32)
     keys = ((events.officer, officers), (events.other_officer, officers), (events.reference, references))
     for column, (key, table) in enumerate(keys):
-        who[:, column] = _find(key, table, workers)[0]
+        who[:, column] = slots_of(key, table, workers)[0]
     who[times == NO_TIME] = kernels.NO_KEY
-    slots, counts = _find(clips.officer, officers, workers, count=True)
+    slots, counts = slots_of(clips.officer, officers, workers, count=True)
     by_officer = _grouped(slots, counts, clips, workers)
     up = np.empty(max(1, by_officer.rows.size), dtype=np.int32)
     _in_parts(
         _cuts(by_officer.first, workers),
         lambda _, start, stop: kernels.order(by_officer.first, start, stop, by_officer.spans, by_officer.rows, up),
     )
-    by_reference = _few_grouped(_find(clips.reference, references, workers)[0], references.size, clips)
+    by_reference = _few_grouped(slots_of(clips.reference, references, workers)[0], references.size, clips)
     return _Book(who, by_officer, up, by_reference, slots[by_reference.rows])
 
 
-def _table(columns: list[np.ndarray]) -> np.ndarray:
+def table_of(columns: list[np.ndarray]) -> np.ndarray:
     """A table of the keys in these columns, at most half full. It starts small: few keys may stand in many rows."""
     size = 1 << 10
     while True:
@@ -200,7 +200,9 @@ def _table(columns: list[np.ndarray]) -> np.ndarray:
         size *= 8
 
 
-def _find(keys: np.ndarray, table: np.ndarray, workers: int, *, count: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def slots_of(
+    keys: np.ndarray, table: np.ndarray, workers: int, *, count: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Slot of each key; and, for each part of the rows that one thread takes, how many have each slot."""
     slots = np.empty(keys.size, dtype=np.int32)
     bounds = _even(keys.size, workers)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from disprop.linkage.columns import DAY, NO_TIME, RECORDS, Clips, Events, Links, LinkSettings, corrected_times
-from disprop.linkage.join import link
+from disprop.linkage.join import link, slots_of, table_of
 
 ROWS_A_SLICE = 1_000_000
 _EVENT = np.dtype(
@@ -81,10 +81,12 @@ class _Days:
         path.touch()
 
     def write(self, rows: np.ndarray, days: np.ndarray) -> None:
-        order = np.argsort(days, kind="stable")
-        distinct, at = np.unique(days[order], return_index=True)
+        order = _order(days)
+        ordered = days[order]
+        at = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+        distinct = ordered[at]
         with self.path.open("ab") as file:
-            rows[order].tofile(file)
+            rows.take(order).tofile(file)
         self._chunks.append((distinct, np.append(at, rows.size) + self.rows))
         self.rows += rows.size
 
@@ -108,6 +110,13 @@ class _Days:
         return np.concatenate([np.zeros(0, dtype=self.dtype), *self.slices(first, last)])
 
 
+def _order(days: np.ndarray) -> np.ndarray:
+    """Rows in order of their day; numpy sorts narrow numbers by counting."""
+    if days.size and (first := days.min()) + 65_535 >= days.max():
+        days = (days - first).astype(np.uint16)
+    return np.argsort(days, kind="stable")
+
+
 def _spill_events(chunks: Iterable[Events], settings: LinkSettings, path: Path) -> tuple[_Days, list[np.ndarray]]:
     """Records by day, by the right clock; and those without a time."""
     days, timeless, row = _Days(path, _EVENT), [], 0
@@ -129,10 +138,11 @@ def _spill_clips(chunks: Iterable[Clips], settings: LinkSettings, folder: Path) 
         rows = _packed(chunk, _CLIP)
         for name in ("start", "end"):
             rows[name] = corrected_times(getattr(chunk, name), chunk.system, settings)
-        rows = rows[rows["start"] != NO_TIME]
+        rows = rows.take(np.flatnonzero(rows["start"] != NO_TIME))
         rows["end"] = np.maximum(rows["start"], rows["end"])
         is_long = rows["end"] - rows["start"] > DAY
-        for days, chosen in ((usual, rows[~is_long]), (long, rows[is_long])):
+        for days, which in ((usual, ~is_long), (long, is_long)):
+            chosen = rows.take(np.flatnonzero(which))
             days.write(chosen, chosen["start"] // DAY)
     return usual, long
 
@@ -168,8 +178,7 @@ def _in_reach(
     near = max(int(settings.limits()[:5].max()), 2 * DAY)
     far = max(settings.contradicted_within, near)
     low, high = first * DAY, (last + 1) * DAY
-    references = np.unique(records["reference"])
-    references = references[references != 0]
+    references = table_of([np.ascontiguousarray(records["reference"])])
     usual, long = spilled
     days = (low - far) // DAY - 1, (high + far) // DAY
     always = (int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max) - 1)
@@ -177,16 +186,9 @@ def _in_reach(
     for pieces in (usual.slices(*days), long.slices(*always)):
         for rows in pieces:
             close = (rows["start"] <= high + near) & (rows["end"] >= low - near)
-            chosen.append(rows[close | _among(rows["reference"], references)])
+            slots, _ = slots_of(np.ascontiguousarray(rows["reference"]), references, 1)
+            chosen.append(rows.take(np.flatnonzero(close | (slots >= 0))))
     return np.concatenate(chosen)
-
-
-def _among(values: np.ndarray, distinct: np.ndarray) -> np.ndarray:
-    """Whether each value stands in a sorted array."""
-    if not distinct.size:
-        return np.zeros(values.size, dtype=bool)
-    at = np.minimum(np.searchsorted(distinct, values), distinct.size - 1)
-    return np.asarray(distinct[at] == values)
 
 
 def _events(rows: np.ndarray) -> Events:
