@@ -126,8 +126,8 @@ def link_store(
     label (`records` for the records' own clock); these are taken as given. progress: called as `progress(parts done,
     parts in all, force and month)`.
 
-    Raises UsageError for a kind that is not linked or records that bring a video column of their own; InputRefused for
-    a folder that is no store, or while another process changes it.
+    Raises UsageError for a kind that is not linked, InputRefused for a folder that is no store, or while another
+    process changes it.
 
     >>> import tempfile
     >>> import disprop as dp
@@ -169,7 +169,6 @@ class _Run:
         keys = {one["key"] for one in manifest.sidecars() if one["name"] == VIDEO}
         rows = {row["part"].decode(): row for row in footage.rows()}
         records = Store(folder, manifest, _of_kinds(manifest, kinds))
-        _refuse_own_columns(manifest)
         return cls(records, footage, settings, clocks, Neighbours(manifest), keys, rows)
 
     @property
@@ -210,14 +209,6 @@ def _refuse_unknown(kinds: Sequence[str], settings: LinkSettings) -> None:
         raise UsageError(f"{', '.join(sorted(strange))} cannot be linked to footage; {', '.join(LINKED_KINDS)} can")
     if settings.offsets or settings.summer_offsets:
         raise UsageError("offsets of the settings are by number, and a store has systems by name; give clocks=")
-
-
-def _refuse_own_columns(manifest: Manifest) -> None:
-    own = [
-        name for name in ("video_link", "video_clips", "video_seconds", "video_from_start") if name in manifest.columns
-    ]
-    if own:
-        raise UsageError(f"the records bring {', '.join(own)} themselves; leave such columns out when adding records")
 
 
 def _of_kinds(manifest: Manifest, kinds: Sequence[str]) -> np.ndarray:

@@ -88,6 +88,7 @@ _VIDEO = (
     Column("video_from_start", "label", "Whether a linked clip was already running at the time of the record."),
 )
 """Columns that a store keeps beside its records once footage has been linked."""
+VIDEO_COLUMNS = tuple(column.name for column in _VIDEO)
 
 _FORCE_USED = Column(
     "force_used", "label", "Force report found for the search, and by what; made by `with_force_used`."

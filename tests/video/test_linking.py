@@ -377,12 +377,17 @@ def test_what_cannot_be_linked_is_refused(linked):
         link_store(linked, settings=LinkSettings(offsets={0: 5}))
 
 
-def test_records_with_video_columns_of_their_own_are_refused(made, tmp_path):
+def test_what_records_say_of_links_is_left_out_when_they_are_added(made, tmp_path, plain_clocks):
+    """An export carries what was found; a store that takes it in makes that again from its own footage."""
     table = made.tables["search"]
     own = table.append_column("video_link", pa.array(["not worn"] * table.num_rows).dictionary_encode())
     path = made.but("search", own).store(tmp_path / "force.store", "search", "footage")
-    with pytest.raises(UsageError, match="bring video_link themselves"):
-        link_store(path)
+    assert not {*VIDEO} & {*open_store(path, kind="search").columns}
+    assert {label for _, label in by_label(path)} == {"blank"}
+    link_store(path, settings=NEAR)
+    one = made.store(tmp_path / "one.store", "search", "footage")
+    link_store(one, settings=NEAR)
+    assert columns(path) == columns(one)
 
 
 def test_the_command_says_what_was_found(made, tmp_path, plain_clocks):

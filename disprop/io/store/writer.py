@@ -22,7 +22,7 @@ from disprop.io.store.manifest import Draft, commit, make_store, read_manifest
 from disprop.io.store.segment import empty, write_segment
 from disprop.months import month_label
 from disprop.provenance import Account
-from disprop.records import PART_MONTH, Source
+from disprop.records import PART_MONTH, VIDEO_COLUMNS, Source
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,7 @@ class Stage:
         words = _Words(draft, source.scheme)
         total = 0
         for batch in source.batches(_every_column(source)):
+            batch = batch.select([name for name in batch.schema.names if name not in VIDEO_COLUMNS])
             _agree(kinds, kinds_of(batch.schema))
             _agree(draft.columns, kinds)
             columns = encode(batch, words)
@@ -167,10 +168,13 @@ class _Words(dict[str, Vocabulary]):
 
 
 def _every_column(source: Source) -> set[str] | None:
-    """All the columns that a source has, and the month that says which slot a row is of."""
+    """All the columns that a source has, and the month that says which slot a row is of. What was found out about
+    footage is no record: it stands beside them, and is made here."""
     from disprop.records import KINDS
 
-    return {PART_MONTH, *(spec.name for spec in KINDS[source.kind].columns)} if source.kind in KINDS else None
+    if source.kind not in KINDS:
+        return None
+    return {PART_MONTH, *(spec.name for spec in KINDS[source.kind].columns)} - {*VIDEO_COLUMNS}
 
 
 def _agree(known: dict[str, str], kinds: Mapping[str, str]) -> None:
