@@ -12,9 +12,11 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from disprop.codelists import code_lookup, codelist, normalise
 from disprop.errors import UsageError
@@ -24,6 +26,7 @@ from disprop.io.intake import FileAccount
 from disprop.io.mapped import Extracts
 from disprop.io.mapping import ColumnMapping, header_key
 from disprop.io.mapping_rows import Extract, Piece, find_extracts, open_extract
+from disprop.io.mapping_times import distinct
 from disprop.io.quarantine import Quarantine
 from disprop.records import join_items, split_items
 
@@ -230,15 +233,14 @@ _PAIRS = (
 )
 
 
-def _joined(one: pa.Array, two: pa.Array, join: object) -> pa.Array:
+def _joined(one: pa.Array, two: pa.Array, join: Callable[[str, str], str | None]) -> pa.Array:
     """A text column made of two, each distinct pair once."""
     import pyarrow as pa
 
-    assert callable(join)
-    made: dict[tuple[str, str], str | None] = {}
-    cells = zip(one.to_pylist(), two.to_pylist())
-    pairs = [(normalise(a or ""), normalise(b or "")) for a, b in cells]
-    return pa.array([made.setdefault(pair, join(*pair)) for pair in pairs], pa.string())
+    (first, here), (second, there) = distinct(one), distinct(two)
+    pairs, at = np.unique(here % len(first) * np.int64(len(second)) + there % len(second), return_inverse=True)
+    found = [join(normalise(first[pair // len(second)]), normalise(second[pair % len(second)])) for pair in pairs]
+    return pa.array(found, pa.string()).take(pa.array(at))
 
 
 def _health(physical: str, mental: str) -> str | None:

@@ -305,3 +305,51 @@ def test_a_rise_of_all_force_alike_is_no_change_of_recording():
 
 def test_too_few_months_say_nothing():
     assert dp.handcuffing_recording(reports_with([0.2] * 3 + [0.6] * 2)).empty
+
+
+# A published year beside months ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def year(tmp_path):
+    """A published year of kent: 30 uses on White people, 12 on Black people, by two tactics."""
+    rows = ["Kent,Restraint,Ground restraint,20,8,0", "Kent,Firearms,*Total Firearms,10,4,5"]
+    head = "Police Force,Type of force,Tactic,White,Black (or Black British),Not reported"
+    path = tmp_path / "april2018-march2019.csv"
+    path.write_text("\n".join([head, *rows]) + "\n")
+    return dp.read_force_tables(path).tactics
+
+
+def test_a_published_year_is_divided_by_a_year_and_says_so(year):
+    frame = dp.force_rate(year, POPULATION, by=["ethnicity_officer"], perceived=True)
+    found = row(frame, ethnicity_officer="Black")
+    people = POPULATION[{"force": "kent", "ethnicity_self": "Black"}]
+    assert found.estimate == pytest.approx(12 / people * 1000, rel=1e-12)
+    assert (found.unit, found.covered_months) == ("tactics per 1,000 residents per year", 12)
+    assert found.bound_high == pytest.approx(17 / people * 1000, rel=1e-12)
+    assert "a year's total" in found.flag
+    assert "several may be of one report" in found.flag
+    with pytest.raises(UsageError, match="no months"):
+        dp.force_rate(year, POPULATION, by=["month"], perceived=True)
+
+
+def test_a_published_year_by_class_is_summed_once(year):
+    frame = dp.force_ratio(year, POPULATION, by=["tactic_class"], perceived=True)
+    found = row(frame, tactic_class="Restraint", ethnicity_officer="Black")
+    white, people = (POPULATION[{"force": "kent", "ethnicity_self": group}] for group in ("White", "Black"))
+    assert found.estimate == pytest.approx((8 / people) / (20 / white), rel=1e-12)
+    assert set(frame["tactic_class"]) == {"Restraint", "Firearms"}
+
+
+def test_a_published_year_goes_with_searches_of_the_whole_year_only(year):
+    months = tuple(f"{2018 + (m > 12)}-{(m - 1) % 12 + 1:02d}" for m in range(4, 16))
+    some = many(900, force="kent", month=months, search_type="Person search")
+    whole = dp.force_per_100_searches(year, counted(some, "ethnicity_officer", kind="search"), by=["ethnicity_officer"])
+    found = row(whole, ethnicity_officer="Black")
+    assert found.estimate == pytest.approx(100 * 12 / len(group(some, "Black")), rel=1e-12)
+    assert found.unit == "tactics per 100 searches"
+    short = [one for one in some if one["month"] != "2018-12"]
+    withheld = dp.force_per_100_searches(
+        year, counted(short, "ethnicity_officer", kind="search"), by=["ethnicity_officer"]
+    )
+    assert withheld["estimate"].isna().all()

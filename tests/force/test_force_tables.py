@@ -287,3 +287,22 @@ def test_black_people_by_tactic_against_the_census(published):
     assert black["verdict"] == "higher"
     assert "perceived ethnicity against self-described Census" in black["flag"]
     assert ratios[ratios["ethnicity_officer"] == "Mixed"]["estimate"].isna().all()
+
+
+@pytest.mark.real
+def test_what_the_page_says_of_the_published_year(published):
+    tactics = dp.read_force_tables(published / ODS).tactics
+    residents = dp.census(2021, by=["force", "ethnicity_self"])
+    by_force = dp.force_ratio(tactics, residents, by=["force"], perceived=True)
+    black = by_force[by_force["ethnicity_officer"] == "Black"].set_index("force")
+    assert black.index[black["verdict"] != "higher"].tolist() == ["north-wales"]
+    assert black.loc["sussex", ["bound_low", "bound_high"]].round(1).tolist() == [2.9, 116.8]
+    by_class = dp.force_ratio(tactics, residents, by=["tactic_class"], perceived=True)
+    black = by_class[by_class["ethnicity_officer"] == "Black"].set_index("tactic_class")["estimate"].round(1)
+    assert black.to_dict() == {
+        "Restraint": 4.5, "Unarmed skills": 3.6, "Other equipment": 3.5, "Less lethal weapons": 5.9, "Firearms": 9.7,
+        "Other": 3.3,
+    }  # fmt: skip
+    rates = dp.force_rate(tactics, residents, by=["force", "ethnicity_officer"], perceived=True)
+    white = rates[rates["ethnicity_officer"] == "White"].set_index("force")["estimate"].round(1)
+    assert (white["gloucestershire"], white["cleveland"]) == (2.3, 24.1)

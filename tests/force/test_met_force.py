@@ -161,3 +161,16 @@ def test_the_layout_is_known_by_its_headers(tmp_path):
     assert tally[{"health": "None"}] == 1
     with pytest.raises(InputRefused, match="read them apart"):
         read_force_files(met, plain)
+
+
+def test_nulls_of_a_parquet_file_are_blanks(tmp_path):
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    path = write(tmp_path / "met.csv", {"StaffInjured": "Yes"}, {"StaffInjured": "", "MentalDisability": ""})
+    table = pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True))
+    table = pyarrow.table({name: table[name].cast("string") for name in table.column_names})
+    (tmp_path / "parquet").mkdir()
+    pyarrow.parquet.write_table(table, tmp_path / "parquet" / "met.parquet")
+    assert counted(tmp_path / "parquet", "officer_injury") == {"Severity not stated": 1, "blank": 1}
+    assert counted(tmp_path / "parquet", "health") == {"None": 1, "blank": 1}
