@@ -155,9 +155,17 @@ def test_a_cell_beyond_two_to_the_31():
     """The same part counted into one cell that holds 2^31 already."""
     scan = uniform(50, parts=1)
     out = [np.full(3, 2**31, dtype=np.int64)]
-    near, packed = [np.zeros(16, dtype=np.int64)], [np.empty(kernels.BLOCK, dtype=np.uint16) for _ in range(2)]
+    near, packed = [np.zeros(16, dtype=np.uint16)], [np.empty(kernels.BLOCK, dtype=np.uint16) for _ in range(2)]
     kernels._count(
         scan.files, scan.parts, scan.columns, scan.slices, scan.slice_row, 0, scan.group_start, scan.sizes,
-        scan.tables[0], np.array([0, 1]), np.array([0]), scan.cells, packed, near, out, np.zeros(2, np.int64), 0, 1,
+        [kernels._near_table(scan.tables[0][0])], scan.tables[0], np.array([0, 1]), np.array([0]), scan.cells,
+        np.array([1]), packed, near, out, np.zeros(2, np.int64), 0, 1,
     )  # fmt: skip
     assert out[0].tolist() == [2**31 + 17, 2**31 + 17, 2**31 + 16]
+
+
+def test_a_part_of_more_rows_than_a_near_counter_holds():
+    """The counters near are of 16 bits: they are carried before any of them can pass its end."""
+    assert kernels.CARRY * kernels.BLOCK < 1 << 16
+    scan = replace(uniform(70_000, parts=1), tables=[[np.zeros(3, dtype=np.int32)]])
+    assert scan_parts(scan, np.array([0, 1])).counts[0].tolist() == [[70_000, 0, 0]]

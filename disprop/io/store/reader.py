@@ -108,23 +108,23 @@ class Store:
     def account(self) -> Account:
         return Account(read=int(self.manifest.numbers("records")[self.chosen].sum()))
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return self._one("kind", "search")
 
-    @property
+    @cached_property
     def unit(self) -> str:
         return self._one("unit", "searches")
 
-    @property
+    @cached_property
     def dataset(self) -> str:
         return self._one("dataset", "")
 
-    @property
+    @cached_property
     def scheme(self) -> str:
         return self._one("scheme", "police.uk")
 
-    @property
+    @cached_property
     def key_id(self) -> str:
         """Which key the pseudonyms were made with; blank where there are none."""
         return self._one("key_id", "").removeprefix(" + ")
