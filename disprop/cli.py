@@ -17,6 +17,7 @@ from disprop.command_options import (
     USAGE,
     Asked,
     areas_option,
+    footage_options,
     holes_option,
     population_option,
     reading,
@@ -157,6 +158,7 @@ def report(asked: Asked, out: str, areas: str | None, population: str | None, ho
     default=None,
     help="Allow rates by ethnicity_officer: perceived ethnicity against self-described Census, flagged.",
 )
+@footage_options
 @click.option("--confidence", type=float, default=0.95, show_default=True)
 @areas_option
 @click.option("--explain", is_flag=True, help="Print how the records would be counted, and count nothing.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ class Asked:
     quarantine: str | None = None
     mapping: str | None = None
     key_file: str | None = None
+    kind: str | None = None
 
     @property
     def force(self) -> str | None:
@@ -73,9 +75,10 @@ def records_options(command: Callable[..., Any]) -> Callable[..., Any]:
         quarantine: str | None,
         mapping: str | None,
         key_file: str | None,
+        kind: str | None,
         **given: Any,
     ) -> Any:
-        asked = Asked(source, forces, months_asked(first, last), quarantine, mapping, key_file)
+        asked = Asked(source, forces, months_asked(first, last), quarantine, mapping, key_file, kind)
         return command(asked=asked, **given)
 
     return with_options(
@@ -86,6 +89,7 @@ def records_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--quarantine", type=click.Path(dir_okay=False), help="Write the rows that cannot be read here."),
         mapping_option,
         key_option,
+        click.option("--kind", help="Kind of record; needed where a store has several: search, force_report, ..."),
     )(gathered)
 
 
@@ -126,6 +130,29 @@ scheduler_option = click.option(
     metavar="tcp://HOST:PORT",
     help="Count on the Dask cluster of this scheduler; the result is the same.",
 )
+
+
+def retention_asked(_: click.Context, __: click.Parameter, text: str | None) -> list[tuple[str | None, int]] | None:
+    """How long footage was kept, as `84 until 2024-12, 365`: days, and the month before which it was so."""
+    if text is None:
+        return None
+    pieces = [re.fullmatch(r"\s*(\d+)(?:\s+until\s+(\d{4}-\d{2}))?\s*", piece) for piece in text.split(",")]
+    if not all(pieces):
+        raise UsageError(f"--retention {text!r}: write days, such as '84 until 2024-12, 365'")
+    return [(piece[2], int(piece[1])) for piece in pieces if piece]
+
+
+def footage_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How long footage was kept, for the measures of video."""
+    return with_options(
+        click.option(
+            "--retention",
+            callback=retention_asked,
+            metavar="DAYS",
+            help="Days that footage is kept: '84 until 2024-12, 365'.",
+        ),
+        click.option("--as-of", metavar="YYYY-MM-DD", help="Day on which retention is judged."),
+    )(command)
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
@@ -183,7 +210,7 @@ def _reading_here(asked: Asked, kind: str | None) -> Iterator[Any]:
     if len(asked.source) == 1 and (Path(asked.source[0]) / "FORMAT").is_file():
         from disprop.io.store.reader import open_store
 
-        yield open_store(asked.source[0], kind=kind)
+        yield open_store(asked.source[0], kind=kind or asked.kind)
         return
     if kind == "force_report":
         from disprop.io.force_files import read_force_files

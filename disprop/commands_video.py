@@ -37,7 +37,7 @@ def link(
     \b
     Examples:
       disprop link kent.store
-      disprop measure share_linked_to_video kent.store --by ethnicity_self
+      disprop measure share_linked_to_video kent.store --kind search --by ethnicity_self
     """
     from disprop.linkage import LinkSettings
     from disprop.linking import link_store

@@ -42,7 +42,7 @@ BY_EVIDENCE = "by evidence, not by tick-box"
 FROM_EVIDENCE = "of records linked to video"
 
 Retention = Sequence[tuple[str | None, int | None]]
-"""How long footage was kept, in order: (month before which it was so, or None for still; days, or None for ever)."""
+"""How long footage was kept, in order: (month before which it was so, None or "" for still; days, or None for ever)."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _day(text: str) -> np.datetime64:
 
 def _kept_of(month: str, retention: Retention, as_of: np.datetime64) -> str | None:
     for before, days in retention:
-        if before is None or month_number(month) < month_number(before):
+        if not before or month_number(month) < month_number(before):
             if days is None:
                 return "footage is not deleted"
             first_day = np.datetime64(month_label(month_number(month)), "D")

@@ -1,8 +1,10 @@
 """Links kept beside the records of a store: complete, made again only where something changed, blank when stale."""
 
+import io
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ from click.testing import CliRunner
 import disprop as dp
 from disprop import linking
 from disprop.cli import cli
-from disprop.errors import InputRefused, UsageError
+from disprop.errors import InputRefused, Refused, UsageError
 from disprop.io.store import add, compact, durable, export, open_store, purge, verify
 from disprop.io.store.durable import locked
 from disprop.io.store.manifest import current, ledger_path
@@ -401,6 +403,25 @@ def test_the_command_says_what_was_found(made, tmp_path, plain_clocks):
     for wrong in (["--clock", "soon"], ["--as-of", "June"], ["--retention-days", "84"]):
         refused = CliRunner().invoke(cli, ["link", str(path), *wrong])
         assert isinstance(refused.exception, UsageError)
+
+
+def test_a_measure_of_video_by_month_needs_its_retention_on_the_command_line_too(linked):
+    words = ["measure", "share_linked_to_video", str(linked), "--kind", "search", "--by", "month", "--format", "csv"]
+    refused = CliRunner().invoke(cli, words)
+    assert isinstance(refused.exception, Refused)
+    how = ["--retention", "84 until 2023-06, 365", "--as-of", "2023-08-01"]
+    run = CliRunner().invoke(cli, [*words, *how])
+    assert run.exit_code == 0, run.output
+    rows = pd.read_csv(io.StringIO(run.stdout))
+    living = rows[rows["video_link"] == "linked"].set_index("month")["flag"]
+    assert list(living.index) == ["2023-06", "2023-07"]  # May's first day is 92 days old
+    counted = rows[rows["video_link"] == "expired"].set_index("month")
+    assert (counted["numerator"] == counted["denominator"])[["2023-03", "2023-04", "2023-05"]].all()
+    wrong = CliRunner().invoke(cli, [*words, "--retention", "twelve weeks", "--as-of", "2023-08-01"])
+    assert isinstance(wrong.exception, UsageError)
+    several = CliRunner().invoke(cli, [*words[:3], *words[5:]])
+    assert isinstance(several.exception, UsageError)
+    assert "--kind" in str(several.exception)
 
 
 def test_the_command_warns_of_months_without_footage(made, tmp_path, plain_clocks):

@@ -70,7 +70,7 @@ def _chosen(manifest: Manifest, kind: str | None, dataset: str | None) -> np.nda
 
 
 def _option(name: str) -> str:
-    return "with kind=" if name == "kind" else "of their datasets with dataset="
+    return "with kind= (--kind)" if name == "kind" else "of their datasets with dataset="
 
 
 def _refuse_two_datasets(manifest: Manifest, chosen: np.ndarray) -> None:
