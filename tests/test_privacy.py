@@ -10,6 +10,7 @@ import json
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
@@ -46,6 +47,17 @@ def mapping(kind):
             lines.append(f'"{second}" = "{column}:time"')
     if kind != "footage":
         lines += ["[schemes]", 'ethnicity_officer = "pnc"'] if kind != "force_report" else []
+    return "\n".join(lines) + "\n"
+
+
+def night(folder):
+    """A night that takes in the same extracts and publishes figures, those of officers too."""
+    lines = [f'store = "{folder}/out/night.store"', f'out = "{folder}/out/published"', "report = false"]
+    for kind, (name, *_) in ABOUT.items():
+        lines += ["[[extracts]]", f'path = "{folder}/extracts/{name}"', f'mapping = "{folder}/{kind}.toml"']
+        lines += [f'key_file = "{folder}/secret.key"']
+    lines += ["[link]", "[[tables]]", 'measure = "shrunken_share_linked_to_video"', 'by = ["officer"]']
+    lines += ['kind = "search"', "[[tables]]", 'measure = "find_rate"', 'by = ["object"]', 'kind = "search"']
     return "\n".join(lines) + "\n"
 
 
@@ -121,6 +133,9 @@ def place(tmp_path_factory):
     counted.save(out / "officers.parquet")
     dp.shrunken_share_linked_to_video(counted).to_csv(out / "officers.csv")
     dp.linkage_bias(dp.tally(open_store(store, kind="search"), by=["object", "video_link"])).to_json(out / "bias.json")
+    nightly = folder / "nightly.toml"
+    nightly.write_text(night(folder))
+    run("nightly", nightly)
     person = next(
         k for row in open_store(store, kind="search").batches({"person"}) for k in row["person"].to_pylist() if k
     )
@@ -139,6 +154,18 @@ def test_there_is_something_to_find_and_to_search(place):
     quarantined = (out / "search.csv").read_text().splitlines()
     assert len(quarantined) == 4  # a heading, and three rows
     assert any("ledger" in path.parts for path in out.rglob("*"))
+
+
+def test_the_night_published_officers_with_ten_records_only(place):
+    out, _, _ = place
+    tables = [path for path in (out / "published" / "current").rglob("*.csv") if "shrunken" in path.name]
+    assert len(tables) == 1
+    table = pd.read_csv(tables[0], dtype={"officer": str})
+    assert (table["officer"] == "[c]").any()
+    assert table.loc[table["officer"] == "[c]", ["numerator", "denominator", "n_unknown"]].isna().all(axis=None)
+    shown = table[~table["officer"].isin(["[c]", "blank"])]
+    assert len(shown)
+    assert (shown["denominator"] >= 10).all()
 
 
 def test_no_raw_identifier_in_any_artefact(place):
