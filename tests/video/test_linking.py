@@ -319,6 +319,35 @@ def test_compacting_keeps_links_and_sweeps_old_ones(linked):
     assert verify(linked) == []
 
 
+def test_compacting_puts_the_links_of_many_nights_into_one_file_a_kind(made, tmp_path, plain_clocks):
+    path = made.first_months(2).store(tmp_path / "force.store", "search", "force_report", "footage")
+    for n in (3, 4, 5):
+        link_store(path, settings=NEAR)
+        add(path, *made.first_months(n).sources("search", "force_report", "footage"))
+    link_store(path, settings=NEAR)
+
+    def files():
+        return {one["segment"] for one in open_store(path, kind="search").manifest.sidecars()}
+
+    before = {kind: columns(path, kind) for kind in ("search", "force_report")}
+    assert len(files()) > 2
+    compact(path, grace_days=0)
+    assert len(files()) == 2
+    assert {kind: columns(path, kind) for kind in before} == before
+    assert link_store(path, settings=NEAR).parts == 0
+    number = current(path)["number"]
+    compact(path, grace_days=0)
+    assert current(path)["number"] == number
+    assert verify(path) == []
+
+
+def test_a_damaged_file_of_links_is_seen(linked):
+    name = open_store(linked, kind="search").manifest.sidecars()[0]["segment"]
+    file = linked / "segments" / name
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert verify(linked) == [f"segments/{name} (sidecar): its bytes are not those that it was written with"]
+
+
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_an_export_carries_what_was_found(linked, tmp_path, ending):
     out = tmp_path / f"searches.{ending}"

@@ -18,6 +18,7 @@ from disprop.errors import InputRefused
 from disprop.io.store.durable import file_digest, left_aside, locked
 from disprop.io.store.manifest import Draft, check_format, commit, current, ledger_path, manifest_path, read_manifest
 from disprop.io.store.segment import column_of, label_dtype, open_segment, places, write_segment
+from disprop.io.store.sidecars import gather_sidecars
 from disprop.io.store.writer import now, span
 
 GRACE_DAYS = 7.0
@@ -36,6 +37,7 @@ class Compacted:
 
 def compact(path: str | PathLike[str], *, grace_days: float = GRACE_DAYS) -> Compacted:
     """Merge the segments into one a kind, scheme and year, parts in the order of force and month; delete garbage.
+    Sidecars are merged into one file a name, kind and year.
 
     Garbage is what CURRENT does not lead to: files that a stopped writer left, and old manifests and segments. A reader
     that opened the store before may still need them, so they go `grace_days` after they were written. Ledgers stay. A
@@ -51,7 +53,8 @@ def compact(path: str | PathLike[str], *, grace_days: float = GRACE_DAYS) -> Com
         scattered = {key: rows for key, rows in groups.items() if len({row["segment"] for row in rows}) > 1}
         for rows in scattered.values():
             rewrite(folder, draft, rows)
-        if scattered:
+        gathered = gather_sidecars(folder, draft)
+        if scattered or gathered:
             commit(folder, draft, iter([{"at": now(), "action": "compact"}]))
         after = read_manifest(folder)
         return Compacted(before, len(after.segments), _sweep(folder, after.segments, after.number, grace_days))
@@ -136,10 +139,11 @@ def verify(path: str | PathLike[str]) -> list[str]:
         rows[row["segment"]].append(row)
     for name, size in manifest.segments:
         wrong += _segment_faults(folder, name, size, rows[name], draft)
+    beside = {one["segment"]: one["bytes"] for one in manifest.sidecars()}
     return wrong + [
-        f"segments/{one['segment']} (sidecar): {fault}"
-        for one in manifest.sidecars()
-        for fault in _file_faults(folder / "segments" / one["segment"], one["bytes"])
+        f"segments/{name} (sidecar): {fault}"
+        for name, size in beside.items()
+        for fault in _file_faults(folder / "segments" / name, size)
     ]
 
 

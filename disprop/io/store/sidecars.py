@@ -207,6 +207,21 @@ def move_sidecars(folder: Path, draft: Draft, *, gone: set[str]) -> None:
         draft.sidecars += _moved(folder, draft, [one for one in entries if one["part"] in records], records)
 
 
+def gather_sidecars(folder: Path, draft: Draft) -> bool:
+    """Write sidecars of one name, kind and year that stand in several files into one; returns whether any were."""
+    rows = {row["part"].decode(): row for row in draft.rows.values()}
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for one in draft.sidecars:
+        row = rows[one["part"]]
+        groups[one["name"], row["kind"], row["month"] // 12, *one["columns"]].append(one)
+    scattered = {key: some for key, some in groups.items() if len({one["segment"] for one in some}) > 1}
+    records = {part: row["records"] for part, row in rows.items()}
+    draft.sidecars = [one for key, some in groups.items() if key not in scattered for one in some]
+    for some in scattered.values():
+        draft.sidecars += _moved(folder, draft, some, records)
+    return bool(scattered)
+
+
 def _moved(
     folder: Path, draft: Draft, entries: Sequence[dict[str, Any]], records: Mapping[str, int]
 ) -> list[dict[str, Any]]:
