@@ -4,7 +4,7 @@ from pathlib import Path
 
 from disprop.synthetic import population
 from disprop.synthetic.extracts import HEADINGS, write_encounters
-from tests.nightly.night import MONTHS, config
+from tests.nightly.night import MONTHS, config, few
 
 FOLDERS = {"search": "searches", "force_report": "force_reports", "footage": "footage", "custody": "custody"}
 SCHEMES = 'ethnicity_self = "pace2023"\nethnicity_officer = "pnc"\n'
@@ -39,10 +39,10 @@ def extracts(kinds=tuple(FOLDERS)) -> str:
     )
 
 
-def world(home: Path, *, months=MONTHS, seed: int = 1, link: str = LINK, tables: str = TABLES) -> Path:
+def world(home: Path, *, months=MONTHS, seed: int = 1, link: str = LINK, tables: str = TABLES, share=1.0) -> Path:
     """Every kind of extract, and the configuration of a nightly over them."""
     home.mkdir(parents=True, exist_ok=True)
-    write_encounters(home, months=months, seed=seed)
+    write_encounters(home, few(share), months=months, seed=seed)
     population().save(home / "residents.parquet")
     (home / "secret.key").write_text(SECRET)
     for kind in FOLDERS:

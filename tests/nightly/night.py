@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from disprop.io.store import open_store
 from disprop.nightly import read_config, run_nightly
 from disprop.nightly.publish import only_one
 from disprop.synthetic import population, write_police_uk
+from disprop.synthetic.truth import default_truth
 
 MONTHS = ("2023-04", "2023-05")
 TABLES = """
@@ -31,17 +33,23 @@ def config(home: Path, *, head: str = "report = false", extracts: str = SEARCHES
     return path
 
 
-def world(home: Path, *, months: tuple[str, ...] = MONTHS, seed: int = 1, **how: str) -> Path:
+def few(share: float):
+    """The invented force with so small a share of its searches."""
+    truth = default_truth()
+    return replace(truth, rate={group: rate * share for group, rate in truth.rate.items()})
+
+
+def world(home: Path, *, months: tuple[str, ...] = MONTHS, seed: int = 1, share: float = 1.0, **how: str) -> Path:
     """Invented searches and residents, and the configuration of a nightly over them."""
     home.mkdir(parents=True, exist_ok=True)
-    write_police_uk(home / "searches", months=months, seed=seed)
+    write_police_uk(home / "searches", [few(share)], months=months, seed=seed)
     population().save(home / "residents.parquet")
     return config(home, **how)
 
 
-def revise(home: Path, month: str = MONTHS[-1], *, seed: int = 2) -> None:
+def revise(home: Path, month: str = MONTHS[-1], *, seed: int = 2, share: float = 1.0) -> None:
     """A month is published again, with other records."""
-    write_police_uk(home / "searches", months=[month], seed=seed)
+    write_police_uk(home / "searches", [few(share)], months=[month], seed=seed)
 
 
 def night(path: Path, say=None):

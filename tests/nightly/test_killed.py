@@ -12,31 +12,33 @@ from pathlib import Path
 import pytest
 
 from tests.nightly import encounters
-from tests.nightly.night import TABLES, content, night, published, revise, world
+from tests.nightly.night import content, night, published, revise, world
 
 CHECKOUT = Path(__file__).parent.parent.parent
-ONE_TABLE = TABLES[: TABLES.index("[[tables]]", 20)]
+SHARE = 0.1
+ONE_TABLE = '[[tables]]\nmeasure = "find_rate"\nby = ["force"]\n'
+EVERY_KIND = "search,force_report,footage,custody"
 
 
-def searches(home: Path) -> Path:
+def searches(home: Path) -> str:
     """A month was published and is revised, and a third comes."""
-    path = world(home, months=("2023-04", "2023-05"), tables=ONE_TABLE)
-    night(path)
-    revise(home, "2023-05")
-    revise(home, "2023-06")
-    return path
+    night(world(home, share=SHARE, tables=ONE_TABLE))
+    revise(home, share=SHARE)
+    revise(home, "2023-06", share=SHARE)
+    return "search"
 
 
-def every_kind(home: Path) -> Path:
+def every_kind(home: Path) -> str:
     """A month of footage is exported again."""
-    path = encounters.world(home, months=("2023-04",))
-    night(path)
+    night(encounters.world(home, months=("2023-04",), share=SHARE))
     encounters.revise(home, "footage", "2023-04")
-    return path
+    return EVERY_KIND
 
 
-def nothing_yet(home: Path) -> Path:
-    return world(home, months=("2023-04", "2023-05"), tables=ONE_TABLE)
+def nothing_yet(home: Path) -> str:
+    """The first night of all."""
+    encounters.world(home, months=("2023-04",), share=SHARE)
+    return EVERY_KIND
 
 
 def killed(mode: str, home: Path, folder: Path, kinds: str, *more: str) -> list[dict]:
@@ -63,33 +65,27 @@ def check(told: list[dict], home: Path, kinds: str) -> None:
         assert one["after"] == {"run": new, "whole": True, "faults": [], "left": []}, one["last"]
 
 
-def test_killed_after_every_fsync_and_rename(tmp_path):
+@pytest.mark.parametrize("before", [searches, every_kind])
+def test_killed_after_every_fsync_and_rename(before, tmp_path):
     home = tmp_path / "home"
-    searches(home)
-    told = killed("steps", home, tmp_path / "copies", "search")
+    kinds = before(home)
+    told = killed("steps", home, tmp_path / "copies", kinds)
     steps = [one["last"] for one in told]
     assert steps[-1] is None
     assert len(steps) > 28
     named = {step.split("/")[0] for step in steps[:-1]}
     assert {"fsync segments", "rename ledger", "rename extracts", "rename tally", "rename out"} <= named
+    assert steps.count("rename store/CURRENT") == len(kinds.split(",")) // 3 + 1, "records, and links"
     assert "rename out/current" in steps
     assert any(one["before"]["left"] for one in told), "some kill leaves a folder aside, or nothing is tested"
-    check(told, home, "search")
+    check(told, home, kinds)
 
 
-def test_killed_at_random_instants(tmp_path):
+@pytest.mark.parametrize("before", [nothing_yet, every_kind])
+def test_killed_at_random_instants(before, tmp_path):
     home = tmp_path / "home"
-    nothing_yet(home)
-    told = killed("instants", home, tmp_path / "copies", "search", "20231", "20")
+    kinds = before(home)
+    told = killed("instants", home, tmp_path / "copies", kinds, "20231", "20")
     assert len(told) == 20
     assert len({one["last"] for one in told}) > 3, "the instants lie all over the night"
-    check(told, home, "search")
-
-
-@pytest.mark.parametrize("seed", ["7"])
-def test_killed_while_every_kind_comes_in_and_is_linked(seed, tmp_path):
-    home = tmp_path / "home"
-    every_kind(home)
-    kinds = "search,force_report,footage,custody"
-    told = killed("instants", home, tmp_path / "copies", kinds, seed, "8")
     check(told, home, kinds)
