@@ -54,9 +54,7 @@ class KeyedHash:
 
     def hash(self, text: str, *, of: str = "") -> int:
         """The hash of one identifier, 1 to 2^64 - 1."""
-        hashed = self._start.copy()
-        hashed.update(_plain(f"{of}\0{text}" if of else text).encode())
-        return int.from_bytes(hashed.digest()) or 1
+        return _hashed(self._start, f"{of}\0{text}" if of else text)
 
     def hashes(self, texts: Iterable[str | None], *, of: str = "") -> np.ndarray:
         """Hashes of several identifiers (uint64); 0 where there is none.
@@ -64,13 +62,23 @@ class KeyedHash:
         >>> KeyedHash(b"an example, not a secret").hashes([None, " "], of="officer").tolist()
         [0, 0]
         """
-        found = [self.hash(text, of=of) if text and text.strip() else 0 for text in texts]
-        return np.array(found, dtype=np.uint64)
+        start = self._start.copy()
+        start.update(_plain(f"{of}\0").encode() if of else b"")
+        return np.array([_hashed(start, text) if text and text.strip() else 0 for text in texts], dtype=np.uint64)
+
+
+def _hashed(start: blake2b, text: str) -> int:
+    """The hash of one identifier from the state that key and sort have left."""
+    state = start.copy()
+    state.update(_plain(text).encode())
+    return int.from_bytes(state.digest()) or 1
 
 
 def _plain(text: str) -> str:
     """An identifier as it is hashed: composed characters, case folded, trimmed, apart from its prefix."""
-    composed = unicodedata.normalize("NFC", text).casefold()
+    composed = (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()
+    if "\0" not in composed:
+        return composed.strip()
     return "\0".join(piece.strip() for piece in composed.split("\0"))
 
 

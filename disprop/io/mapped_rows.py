@@ -309,7 +309,8 @@ class MappedRows:
     def _places(self, piece: Piece) -> dict[str, pa.Array]:
         import pyarrow as pa
 
-        north, east = place(*(texts(self._column(piece, name)) for name in PLACE), self.account.notes)
+        came = [texts(self._column(piece, name)) for name in PLACE]
+        north, east = place(came[0], came[1], self.account.notes)
         return {"latitude": pa.array(north, from_pandas=True), "longitude": pa.array(east, from_pandas=True)}
 
 

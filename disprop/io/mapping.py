@@ -6,6 +6,7 @@ real extract of a force's own system has been read with it yet.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from disprop.codelists import SCHEMES, force_code, labels, nearest, normalise
+from disprop.codelists import SCHEMES, codelist, force_code, labels, nearest, normalise
 from disprop.errors import InputRefused, UsageError
 from disprop.io.dates import TIME_ZONES
 from disprop.io.mapping_times import FORMATS, check_formats
@@ -218,8 +219,6 @@ def _one_of(key: str, value: str | None, known: Sequence[str]) -> None:
 
 
 def _check_encoding(name: str) -> None:
-    import codecs
-
     try:
         codecs.lookup(name)
     except LookupError:
@@ -334,6 +333,4 @@ def _check_target(mapping: ColumnMapping, where: str, column: str, target: str) 
 
 def _targets(mapping: ColumnMapping, column: str) -> Iterable[str]:
     """Codes that a value of the column may be mapped to."""
-    from disprop.codelists import codelist
-
     return dict.fromkeys(code for name in mapping.codelists(column) for code in codelist(name).codes)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from disprop.codelists import normalise
+from disprop.codelists import codelist, labels, normalise
 from disprop.errors import UsageError
-from disprop.io.mapping import DERIVED, ROLES, split_role
+from disprop.io.mapping import DERIVED, NEUTRAL, ROLES, split_role
 from disprop.io.mapping_evidence import Seen, coded, known_names, likeness, schemes_that_know, usual_label
 from disprop.records import KINDS, Column, Kind
 
@@ -275,9 +275,6 @@ def split_header(header: str) -> tuple[str, str]:
 
 def known_item(name: str, item: str) -> str | None:
     """The label of an item under which a codelist knows it, or in a usual spelling."""
-    from disprop.codelists import codelist, labels
-    from disprop.io.mapping import NEUTRAL
-
     usual = usual_label(name, item)
     if usual:
         return usual

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from disprop.codelists import SCHEMES, normalise
+from disprop.codelists import SCHEMES, labels, normalise
 from disprop.io.mapping import NAME_LENGTH, TAKEN, split_role
 from disprop.io.mapping_evidence import ETHNIC_SCHEMES, Seen, coded, schemes_that_know, usual_label
 from disprop.io.mapping_place import (
@@ -281,8 +281,6 @@ def _value_lines(draft: _Draft, target: Target, seen: Seen, separator: str) -> I
 
 
 def _is_known(name: str, word: str) -> bool:
-    from disprop.codelists import labels
-
     return any(normalise(word) in labels(name, scheme) for scheme in SCHEMES)
 
 

@@ -193,8 +193,9 @@ class CsvExtract:
     def _no_record(self, row: list[str]) -> str:
         if not any(text and not text.isspace() for text in row):
             return EMPTY_ROW
-        is_header = header_key(row[0]) == self._again[0] and [header_key(text) for text in row] == self._again
-        return REPEATED_HEADER if is_header else ""
+        if row[0].strip("\ufeff ").casefold() != self._again[0]:
+            return ""
+        return REPEATED_HEADER if [header_key(text) for text in row] == self._again else ""
 
 
 class ParquetExtract:

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ DAY = 86_400
 BLANK, INSTANT, CLOCK, DATED, UNREADABLE = range(5)
 """What a text turned out to be: nothing, an instant with its offset, a clock reading, a date alone, none of these."""
 
+_EPOCH = date(1970, 1, 1).toordinal()
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _PARTS = {
     "%Y": r"(?P<Y>\d{4})",
@@ -220,14 +222,22 @@ def _between(text: str) -> str:
 
 def _clock(parts: dict[str, str | None]) -> int | None:
     """Seconds since 1970 as a clock shows them, of the named parts of a date; None where there is no such time."""
-    year = int(parts["Y"]) if parts.get("Y") else 2000 + int(parts.get("y") or 0)
+    year = int(parts["Y"] or 0) if "Y" in parts else 2000 + int(parts.get("y") or 0)
     month = int(parts["m"] or 0) if "m" in parts else _month(parts.get("b") or "")
     hour = _hour(parts.get("H") or parts.get("I") or "0", parts.get("p"))
     if hour is None:
         return None
-    minute, second = int(parts.get("M") or 0), int(parts.get("S") or 0)
+    minute, second, day = int(parts.get("M") or 0), int(parts.get("S") or 0), _day(year, month, int(parts["d"] or 0))
+    if day is None or hour > 23 or minute > 59 or second > 59:
+        return None
+    return day * DAY + hour * 3600 + minute * 60 + second
+
+
+@cache
+def _day(year: int, month: int, day: int) -> int | None:
+    """Days since 1970 of a date, None where there is no such day."""
     try:
-        return int(datetime(year, month, int(parts["d"] or 0), hour, minute, second, tzinfo=UTC).timestamp())
+        return date(year, month, day).toordinal() - _EPOCH
     except ValueError:
         return None
 
@@ -238,9 +248,9 @@ def _month(name: str) -> int:
     return _MONTH_NAMES.index(short) + 1 if short in _MONTH_NAMES else 0
 
 
-def _hour(text: str, half: str | None) -> int | None:
+def _hour(text: str | None, half: str | None) -> int | None:
     """The hour of a day, by 24 or by twice 12."""
-    hour = int(text)
+    hour = int(text or 0)
     if not half:
         return hour
     return hour % 12 + (12 if half in "pP" else 0) if 1 <= hour <= 12 else None

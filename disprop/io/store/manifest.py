@@ -46,8 +46,8 @@ ROW = {
     "key_id": pa.dictionary(pa.uint16(), pa.string()),
 }
 """`rows` is what the source read for the part, `records` what was kept of it; `first` and `last` are the earliest and
-latest analysis month of its records; `segment`, `batch` and `start` say where it begins: file, batch, row; `key_id` says
-whose key its pseudonyms are of, blank where it has none (and in manifests written before it was kept)."""
+latest analysis month of its records; `segment`, `batch` and `start` say where it begins: file, batch, row; `key_id`
+says whose key its pseudonyms are of, blank where it has none (and in manifests written before it was kept)."""
 
 PLACE = {"offset": pa.int64(), "length": pa.int64(), "width": pa.uint8()}
 
