@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from disprop.codelists import ANY, NONE
 from disprop.errors import UsageError
 from disprop.months import month_label
 from disprop.tallies import Axis, Tally, coded_axis, month_axis
@@ -179,8 +180,16 @@ def covered_only(tally: Tally, cover: Coverage) -> Tally:
     (from_f, to_f), (from_m, to_m) = here
     counts[np.ix_(to_f, to_m)] = turned.counts[np.ix_(from_f, from_m)]
     counts *= cover.covered[(slice(None), slice(None), *(None for _ in rest))]
-    account = turned.account.exclude(HOLE_RULE, turned.total - int(counts.sum()))
+    account = turned.account.exclude(HOLE_RULE, turned.total - _records(counts, axes))
     return replace(turned, axes=axes, cells=counts, account=account)
+
+
+def _records(counts: np.ndarray, axes: Sequence[Axis]) -> int:
+    """Records in the cells, each once: of an axis of items, `any` and `none` alone."""
+    for at, axis in enumerate(axes):
+        if axis.is_multi:
+            counts = counts.take([axis.index(ANY), axis.index(NONE)], axis=at)
+    return int(counts.sum())
 
 
 def _common(one: Axis, other: Axis) -> tuple[list[int], list[int]]:

@@ -147,7 +147,9 @@ def _sides(tally: Tally, other: Tally, names: list[str], *, strict: bool) -> _Si
     covered, period = (np.broadcast_to(values, shape)[keep] for values in month_counts(cover, n.axes))
     left_out = sorted({*first.forces, *second.forces} - {*cover.forces})
     return _Sides(
-        groups={a.name: np.array(a.codes, dtype=object)[i].tolist() for a, i in zip(n.axes, np.nonzero(np.atleast_1d(keep)))},
+        groups={
+            a.name: np.array(a.codes, dtype=object)[i].tolist() for a, i in zip(n.axes, np.nonzero(np.atleast_1d(keep)))
+        },
         n=n.counts[keep],
         of=of.counts[keep],
         n_unknown=_unknown(n)[keep],

@@ -9,9 +9,9 @@ import numpy as np
 
 from disprop.codelists import ANY, NONE, UNMAPPED
 from disprop.errors import UsageError
-from disprop.measures.force_items import REPORTS, check_unit, having
+from disprop.measures.force_items import REPORTS, check_unit, having, without_items
 from disprop.measures.shares import Answers, months_behind, of_covered_months, rows_by, share_frame
-from disprop.tallies import Tally
+from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,14 +54,15 @@ def compliant_handcuffing_share(
         _reports(tally, "tactic", code, names) for code in (ANY, COMPLIANT, NOT_SAID, UNMAPPED)
     )
     unknown = np.minimum(every - yes, silent + strange)
+    axes = _rows_axes(tally, names)
     rows = share_frame(
-        tally, _answers(tally, names, yes, every - yes - unknown, unknown), "compliant_handcuffing_share", confidence,
+        tally, _answers(tally, axes, yes, every - yes - unknown, unknown), "compliant_handcuffing_share", confidence,
         note="of reports with any force",
     )  # fmt: skip
     if alone is None:
         return rows
     only = _only(alone, tally, names)
-    answers = _answers(tally, names, only, every - only - unknown, unknown)
+    answers = _answers(tally, axes, only, every - only - unknown, unknown)
     more = share_frame(
         tally, answers, "compliant_handcuffing_alone_share", confidence, note="of reports with any force"
     )
@@ -86,7 +87,11 @@ def effect_search_share(tally: Tally, *, by: Sequence[str] | None = None, confid
     names = rows_by(tally, by, ("reason",))
     every, yes, none = (_reports(tally, "reason", code, names) for code in (ANY, EFFECT_SEARCH, NONE))
     return share_frame(
-        tally, _answers(tally, names, yes, every - yes, none), "effect_search_share", confidence, note=""
+        tally,
+        _answers(tally, _rows_axes(tally, names), yes, every - yes, none),
+        "effect_search_share",
+        confidence,
+        note="",
     )
 
 
@@ -149,7 +154,7 @@ def force_in_search_share(tally: Tally, *, by: Sequence[str] | None = None, conf
         turned.counts[..., [axis.index(one) for one in codes]].sum(axis=-1) for codes in (_JOINED, ("no report",))
     )
     unknown = turned.counts.sum(axis=-1) - yes - no
-    answers = _answers(tally, names, yes, no, unknown)
+    answers = _answers(tally, turned.axes[:-1], yes, no, unknown)
     return share_frame(tally, answers, "force_in_search_share", confidence, note="by reports joined to searches")
 
 
@@ -165,7 +170,7 @@ def _injury_share(tally: Tally, axis: str, by: Sequence[str] | None, confidence:
     at, found = turned.axes[-1], []
     for degree, states in SEVERITIES.items():
         yes, no = (turned.counts[..., [at.index(code) for code in codes]].sum(axis=-1) for codes in states)
-        answers = _answers(tally, names, yes, no, turned.counts.sum(axis=-1) - yes - no)
+        answers = _answers(tally, turned.axes[:-1], yes, no, turned.counts.sum(axis=-1) - yes - no)
         rows = share_frame(tally, answers, f"{axis}_share", confidence, note="")
         rows.insert(len(names), "injury", degree)
         found.append(rows)
@@ -184,10 +189,10 @@ def _only(alone: Tally, tally: Tally, names: Sequence[str]) -> np.ndarray:
     return of_covered_months(alone).project(names).counts
 
 
-def _answers(tally: Tally, names: Sequence[str], yes: np.ndarray, no: np.ndarray, unknown: np.ndarray) -> Answers:
-    axes = of_covered_months(tally.records("tactic") if "tactic" in tally.names else _plain(tally)).project(names).axes
-    return Answers(axes, yes, no, unknown, yes + no + unknown, unknown, *months_behind(tally, axes))
+def _answers(tally: Tally, axes: Sequence[Axis], yes: np.ndarray, no: np.ndarray, unknown: np.ndarray) -> Answers:
+    return Answers(tuple(axes), yes, no, unknown, yes + no + unknown, unknown, *months_behind(tally, axes))
 
 
-def _plain(tally: Tally) -> Tally:
-    return tally.records("reason") if "reason" in tally.names else tally
+def _rows_axes(tally: Tally, names: Sequence[str]) -> tuple[Axis, ...]:
+    """Axes of the rows, over the force-months of the period."""
+    return of_covered_months(without_items(tally)).project(names).axes

@@ -258,6 +258,16 @@ def test_injuries_have_three_states_and_two_degrees(who):
         assert found.bound_low == pytest.approx(n / len(said))
 
 
+def test_injuries_by_tactic_and_over_a_hole():
+    some = [one for one in SOME if one["month"] != "2019-07"]
+    tally = counted(some, "person_injury", "tactic", period=("2019-04", "2019-11"))
+    frame = dp.person_injury_share(tally, by=["tactic"])
+    cuffed = naive_force.with_item(some, "tactics", "Compliant handcuffing")
+    found = row(frame, tactic="Compliant handcuffing", injury="any")
+    assert found.numerator == sum(one["person_injury"] in ("Minor", "Death") for one in cuffed)
+    assert found.flag.endswith("on the months there are")
+
+
 def test_the_share_to_effect_a_search_is_of_reports_that_give_a_reason():
     frame = dp.effect_search_share(counted(SOME, "reason"), by=[])
     yes = len(naive_force.with_item(SOME, "reasons", "Effect search"))
