@@ -212,7 +212,7 @@ def _reading_here(asked: Asked, kind: str | None) -> Iterator[Any]:
 
         yield open_store(asked.source[0], kind=kind or asked.kind)
         return
-    if kind == "force_report":
+    if (kind or asked.kind) == "force_report":
         from disprop.io.force_files import read_force_files
 
         with progress_bar() as show:
@@ -257,7 +257,7 @@ def residents(path: str | None, axes: Sequence[str], *, kind: str = "search") ->
         return load(path)
     from disprop.io.census import census
 
-    if kind == "force_report":
+    if (kind or asked.kind) == "force_report":
         axes = ["age" if axis == "age_band" else axis for axis in axes]
     return census(2021, by=["force", *(axis for axis in dict.fromkeys(axes) if axis in _CENSUS_AXES)])
 

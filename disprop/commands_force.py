@@ -182,7 +182,11 @@ def recording(asked: Asked, form: str, out: str | None) -> int:
     from disprop.measures.force_recording import handcuffing_recording
 
     counted = _counted(asked, ["tactic"], REPORTS)
-    write_rows(handcuffing_recording(counted), form, out)
+    rows = handcuffing_recording(counted)
+    if rows.empty and form == "table" and out is None:
+        click.echo("No jump was found in the share of compliant handcuffing.")
+    else:
+        write_rows(rows, form, out)
     return warn(counted.account)
 
 

@@ -101,6 +101,7 @@ def test_people_and_recording_run(run, files):
     code, out, _ = run("force", "people", files / "reports.csv", "--format", "json")
     assert (code, json.loads(out)[0]["numerator"]) == (0, None)
     assert run("force", "recording", files / "reports.csv", "--format", "csv")[0] == 4
+    assert "No jump was found" in run("force", "recording", files / "reports.csv")[1]
 
 
 def test_a_wrong_kind_is_one_line(run, files, tmp_path):
