@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os import PathLike
@@ -104,8 +104,8 @@ class Staged:
 class Stage:
     """A file beside the store that holds columns of codes until the segments are written."""
 
-    def __init__(self, file: Any) -> None:
-        self.file = file
+    def __init__(self, file: Any, folder: Path) -> None:
+        self.file, self.folder = file, folder
 
     def read(self, source: Source, draft: Draft) -> Staged:
         """Code and stage every row of a source; raises BalanceError where one would be lost."""
@@ -131,12 +131,22 @@ class Stage:
         for name, values in columns.items():
             chosen = np.ascontiguousarray(values if rows is None else values[rows])
             placed[name] = (self.file.tell(), len(chosen), chosen.dtype)
-            chosen.tofile(self.file)
+            with self._refusing():
+                self.file.write(chosen.data)  # `tofile` would not tell that the last bytes found no room
         return placed
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """A full disk is InputRefused."""
+        try:
+            yield
+        except OSError as why:
+            raise InputRefused(f"{self.folder} cannot be written: {why}; what was there before still is") from why
 
     def part(self, staged: Staged, slot: tuple[str, int], kinds: Mapping[str, str]) -> dict[str, np.ndarray]:
         """The columns of one part, its pieces in the order in which they came."""
-        self.file.flush()
+        with self._refusing():
+            self.file.flush()
         pieces = [{name: self._get(*place) for name, place in piece.items()} for piece in staged.pieces.get(slot, [])]
         return stacked(pieces, kinds, empty) if pieces else {name: empty(kind, 0) for name, kind in kinds.items()}
 
@@ -147,8 +157,12 @@ class Stage:
 
 @contextmanager
 def _staging(folder: Path) -> Iterator[Stage]:
-    with tempfile.TemporaryFile(dir=folder, prefix=ASIDE) as file:
-        yield Stage(file)
+    file = tempfile.TemporaryFile(dir=folder, prefix=ASIDE)  # noqa: SIM115  closed below, also where it is full
+    try:
+        yield Stage(file, folder)
+    finally:
+        with suppress(OSError):  # what found no room is not wanted any more
+            file.close()
 
 
 class _Words(dict[str, Vocabulary]):
