@@ -86,7 +86,8 @@ def month_axis(months: Iterable[int]) -> Axis:
 
 def open_axis(name: str, codes: Iterable[str]) -> Axis:
     """An axis of an open list: those codes, in order, what is not known last."""
-    return Axis(name, name, tuple(sorted(set(codes), key=lambda code: (code in (BLANK, UNMAPPED), code))))
+    met = set(codes)
+    return Axis(name, name, (*sorted(met - {BLANK, UNMAPPED}), *sorted(met & {BLANK, UNMAPPED})))
 
 
 def area_axis(areas: Iterable[str]) -> Axis:

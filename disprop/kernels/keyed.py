@@ -68,7 +68,7 @@ def merge(one: Counted, other: Counted) -> Counted:
 
 def merge_all(several: Sequence[Counted]) -> Counted:
     """Any number of counts as one; those that follow each other without overlap are only put together."""
-    held = [one for one in several if one[0].size]
+    held = sorted((one for one in several if one[0].size), key=lambda one: int(one[0][0]))
     if not held:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     if all(a[0][-1] < b[0][0] for a, b in zip(held, held[1:])):
@@ -324,16 +324,17 @@ def _part_keys(  # type: ignore[no-untyped-def]
         for at in range(0, rows, 4096):
             n = min(4096, rows - at)
             keys = out_keys[kept : kept + n]
-            if base >= 0:
-                keys[:] = base
-            else:
-                _by_month(file, columns[p, sizes.size, 0], slices[slice_row[p]], first_month, n, at, keys)
             outside = 0
-            for i in range(n):
-                outside += keys[i] < 0
+            if base < 0:
+                month = columns[p, sizes.size, 0] + 2 * at
+                outside = _by_month(file, month, slices[slice_row[p]], first_month, n, keys)
+            else:
+                for i in range(n):
+                    keys[i] = base
             bad = 0
             for c in range(sizes.size):
-                bad += _add(file, columns[p, c], tables[c], sizes[c], n, at, keys)
+                width = columns[p, c, 1]
+                bad += _add(file, columns[p, c, 0] + at * width, width, tables[c], sizes[c], n, keys)
             negative = 0
             end = kept
             for i in range(n):
@@ -351,23 +352,24 @@ def _part_keys(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _by_month(file, offset, own, first_month, n, at, keys):  # type: ignore[no-untyped-def]
+def _by_month(file, start, own, first_month, n, keys):  # type: ignore[no-untyped-def]
+    """The first key of each row by its month; returns how many rows are of none that is counted."""
+    outside = 0
     for i in range(n):
-        start = offset + 2 * (at + i)
-        month = np.int64(file[start]) + 256 * np.int64(file[start + 1]) - first_month
+        month = np.int64(file[start + 2 * i]) + 256 * np.int64(file[start + 2 * i + 1]) - first_month
         keys[i] = own[month] if 0 <= month < own.size else LEFT_OUT
+        outside += keys[i] < 0
+    return outside
 
 
 @inner
-def _add(file, column, table, size, n, at, keys):  # type: ignore[no-untyped-def]
+def _add(file, start, width, table, size, n, keys):  # type: ignore[no-untyped-def]
     """Add what the codes of a column stand for to n keys; returns how many codes are damaged."""
-    offset, width, bad = column[0] + at * column[1], column[1], 0
+    bad = 0
+    high = np.int64(width == 2)  # the second byte counts, where there is one
     for i in range(n):
-        code = 0
-        if width == 1:
-            code = np.int64(file[offset + i])
-        elif width == 2:
-            code = np.int64(file[offset + 2 * i]) + 256 * np.int64(file[offset + 2 * i + 1])
+        at = start + i * width
+        code = np.int64(file[at]) + 256 * high * np.int64(file[at + high]) if width > 0 else 0
         damaged = code >= size
         bad += damaged
         keys[i] += table[0 if damaged else code]
