@@ -257,7 +257,7 @@ def residents(path: str | None, axes: Sequence[str], *, kind: str = "search") ->
         return load(path)
     from disprop.io.census import census
 
-    if (kind or asked.kind) == "force_report":
+    if kind == "force_report":
         axes = ["age" if axis == "age_band" else axis for axis in axes]
     return census(2021, by=["force", *(axis for axis in dict.fromkeys(axes) if axis in _CENSUS_AXES)])
 
