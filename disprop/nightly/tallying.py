@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -23,6 +22,7 @@ from disprop.errors import DispropError, InputRefused
 from disprop.io.mapping import DERIVED
 from disprop.io.store import durable
 from disprop.io.store.reader import Store
+from disprop.io.store.sidecars import current_sidecars
 from disprop.plan import scan
 from disprop.provenance import digest
 from disprop.records import axis_spec
@@ -107,11 +107,9 @@ def _versions() -> tuple[str, ...]:
 
 
 def _beside(store: Store) -> dict[str, list[str]]:
-    """Keys of the sidecars of each part."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for one in store.manifest.sidecars():
-        found[one["part"]].append(one["key"])
-    return {part: sorted(keys) for part, keys in found.items()}
+    """Keys of the sidecars of each part that are not stale: what a stale one holds is not counted."""
+    current = current_sidecars(store.manifest)
+    return {part: sorted(one["key"] for one in entries) for part, entries in current.items()}
 
 
 def folded(tallies: Sequence[Tally]) -> Tally:

@@ -52,7 +52,7 @@ says whose key its pseudonyms are of, blank where it has none (and in manifests 
 PLACE = {"offset": pa.int64(), "length": pa.int64(), "width": pa.uint8()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manifest:
     """One snapshot of a store."""
 
@@ -90,6 +90,10 @@ class Manifest:
         return {(scheme, column): self.labels(scheme, column) for _, column, scheme in keys}
 
     def sidecars(self) -> list[dict[str, Any]]:
+        return list(self._sidecars)
+
+    @cached_property
+    def _sidecars(self) -> list[dict[str, Any]]:
         return list(json.loads(self.raw.get(b"sidecars", b"[]")))
 
     @cached_property

@@ -140,7 +140,7 @@ class Store:
     @cached_property
     def beside(self) -> Beside:
         """The sidecars of the parts."""
-        return Beside(self.folder, self.manifest, {*self.parts["part"].tolist()})
+        return Beside(self.folder, self.manifest, self.parts["part"].tolist())
 
     @property
     def columns(self) -> dict[str, str]:

@@ -11,9 +11,9 @@ kind, byte offset and width. Labels have a vocabulary of their own, `sidecar <na
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -283,9 +283,10 @@ def vocabulary(manifest: Manifest, name: str, column: str) -> list[str]:
     return manifest.labels(_scheme(name), column)
 
 
-def current_sidecars(manifest: Manifest, name: str | None = None) -> dict[str, list[dict[str, Any]]]:
+@lru_cache(maxsize=4)
+def current_sidecars(manifest: Manifest) -> dict[str, list[dict[str, Any]]]:
     """Part id -> entries of its sidecars that are not stale: what they were made from is what the store holds now."""
-    entries = [one for one in manifest.sidecars() if name in (None, one["name"])]
+    entries = manifest.sidecars()
     if not entries:
         return {}
     near = Neighbours(manifest)
@@ -296,6 +297,15 @@ def current_sidecars(manifest: Manifest, name: str | None = None) -> dict[str, l
         if one["key"] == sidecar_key(one["part"], settings=one["settings"], inputs=inputs):
             found[one["part"]].append(one)
     return found
+
+
+@lru_cache(maxsize=4)
+def _by_part(manifest: Manifest) -> dict[bytes, list[dict[str, Any]]]:
+    """Part id -> entries of its sidecars, stale ones too."""
+    found: dict[bytes, list[dict[str, Any]]] = defaultdict(list)
+    for one in manifest.sidecars():
+        found[one["part"].encode()].append(one)
+    return dict(found)
 
 
 class Neighbours:
@@ -319,9 +329,10 @@ class Neighbours:
 class Beside:
     """The sidecars of some parts as columns of their records; where one is missing or stale, its columns are blank."""
 
-    def __init__(self, folder: Path, manifest: Manifest, parts: Container[bytes]) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, parts: Iterable[bytes]) -> None:
         self._folder, self._manifest = folder, manifest
-        every = [one for one in manifest.sidecars() if one["part"].encode() in parts]
+        kept = _by_part(manifest)
+        every = [one for part in parts for one in kept.get(part, [])] if kept else []
         self._homes = {column: (one["name"], place[0]) for one in every for column, place in one["columns"].items()}
         self._opened: dict[str, np.ndarray] = {}
 
