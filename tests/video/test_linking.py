@@ -398,6 +398,32 @@ def test_a_purge_by_a_key_that_nobody_has_changes_nothing(linked):
     assert current(linked) == before
 
 
+def test_the_command_purges_a_pseudonym_and_repeats_no_identifier(linked):
+    person = next(key for key in columns(linked, names=["person"])["person"] if key)
+    words = ["store", "purge", str(linked), "--reason", "expunged", "--person"]
+    run = CliRunner().invoke(cli, [*words, f"{person:016X}"])
+    assert run.exit_code == 0, run.output
+    assert "records removed" in run.output
+    wrong = CliRunner().invoke(cli, [*words, "P00000412"])
+    assert isinstance(wrong.exception, UsageError)
+    assert "P00000412" not in str(wrong.exception)
+    assert isinstance(CliRunner().invoke(cli, words[:-1]).exception, UsageError)
+
+
+def test_months_without_rows_link_to_nothing(made, tmp_path):
+    """An extract that came and is empty says that there was no footage."""
+    path = tmp_path / "force.store"
+    (footage,) = (
+        made.without_months("footage", *MONTHS).but("footage", made.tables["footage"].slice(0, 0)).sources("footage")
+    )
+    footage._months = [month_number(month) for month in MONTHS]
+    footage._table = footage._table.slice(0, 0)
+    add(path, *made.sources("search"), footage)
+    done = link_store(path)
+    assert done.parts == len(MONTHS)
+    assert {label for _, label in by_label(path)} <= {"no footage", "not worn", "not linked"}
+
+
 # Refusals and the command
 
 
