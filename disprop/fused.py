@@ -154,12 +154,8 @@ def plan_fused(
         groups=_groups(sizes),
         rule=rule,
         opened={
-            spec.name: open_axis(
-                spec.name, _open_codes(mapped.labels(spec.column)) if spec.column in columns else [BLANK]
-            )
-            for specs in wanted
-            for spec in specs
-            if spec.is_open
+            spec.name: open_axis(spec.name, _open_codes(mapped.labels(spec.column) if spec.column in columns else [""]))
+            for spec in {spec for specs in wanted for spec in specs if spec.is_open}
         },
     )
 

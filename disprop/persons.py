@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from disprop.batches import hours_of, labels_of, open_codes
 from disprop.codelists import code_lookup, force_code
 from disprop.coverage import Coverage, covered_only
 from disprop.errors import BalanceError, MultiChoiceError, UnitMismatch
 from disprop.months import month_label
-from disprop.plan import _apply_rules, _axes, _hours, _labels, _open_codes, _request, as_source, tally
+from disprop.plan import _apply_rules, _axes, _request, as_source, tally
 from disprop.records import HOUR, AxisSpec, Source
 from disprop.tallies import Axis, Tally
 
@@ -234,12 +235,12 @@ def _places(batch: pa.RecordBatch, axis: Axis, spec: AxisSpec | None, scheme: st
         months, at = np.unique(batch["month"].to_numpy(zero_copy_only=False), return_inverse=True)
         return np.array([axis.index(month_label(month)) for month in months.tolist()], dtype=np.int64)[at]
     if spec is None:
-        codes, at = _labels(batch, "force")
+        codes, at = labels_of(batch, "force")
         return np.array([axis.index(force_code(str(code))) for code in codes], dtype=np.int64)[at]
     if spec.is_open:
-        opened, at = _open_codes(batch, spec)
+        opened, at = open_codes(batch, spec)
         return np.array([axis.codes.index(code) if code in axis.codes else -1 for code in opened], dtype=np.int64)[at]
-    vocabulary, at = _hours(batch) if spec.codelist == HOUR else _labels(batch, spec.column)
+    vocabulary, at = hours_of(batch) if spec.codelist == HOUR else labels_of(batch, spec.column)
     return code_lookup(spec.codelist, scheme, [None, *vocabulary])[at + 1].astype(np.int64)
 
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop import cells as counting
+from disprop.batches import each_item, hours_of, labels_of, open_codes
 from disprop.cells import Counts
 from disprop.cluster import run, tasks_for
-from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist, force_code, item_codes
+from disprop.codelists import UNMAPPED, code_lookup, codelist, force_code
 from disprop.errors import InputRefused, MultiChoiceError, UsageError
 from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, plan_fused
 from disprop.kernels.counts import count_cells
-from disprop.months import london_seconds
 from disprop.numbered import Numbered, force_entries, month_entries
 from disprop.partial import Cells, Partial, Wanted, is_numbered, merged, pack, unpack
 from disprop.provenance import Account, merge_counts
@@ -155,12 +155,20 @@ def _pieces(
     records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
 ) -> Iterable[pa.RecordBatch | Partial]:
     """What a source gives: record batches, or counts where it can count by itself."""
-    if hasattr(records, "count") and all(spec.by_label or spec.column == AREA for axes in specs for spec in axes):
-        scope = request.scope
-        period = None if scope.first is None or scope.last is None else (scope.first, scope.last)
-        rules = (FORCE_RULE, PERIOD_RULE, VEHICLE_RULE)
-        return records.count(Wanted(tuple(specs), scope.forces, period, request.vehicle_only, rules))
+    if _counts_itself(records, specs):
+        return records.count(_wanted(specs, request))
     return records.batches({spec.column for axes in specs for spec in axes} | {*_ALWAYS, "search_type"})
+
+
+def _counts_itself(records: Any, specs: Sequence[tuple[AxisSpec, ...]]) -> bool:
+    """Whether a source can count these axes by itself: those that labels alone give, and areas."""
+    return hasattr(records, "count") and all(spec.by_label or spec.column == AREA for axes in specs for spec in axes)
+
+
+def _wanted(specs: Sequence[tuple[AxisSpec, ...]], request: _Request) -> Wanted:
+    scope = request.scope
+    period = None if scope.first is None or scope.last is None else (scope.first, scope.last)
+    return Wanted(tuple(specs), scope.forces, period, request.vehicle_only, (FORCE_RULE, PERIOD_RULE, VEHICLE_RULE))
 
 
 def explain(
@@ -184,13 +192,16 @@ def explain(
         plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
         if plan is not None:
             return plan.describe()
-    return {
+    plain = {
         "source": f"{type(records).__name__}: {records.kind} records of {records.dataset}, read whole",
         "columns": " ".join(sorted({spec.column for axes in specs for spec in axes} | {*_ALWAYS, "search_type"})),
         "tallies": "; ".join(" x ".join([*_ALWAYS, *(spec.name for spec in axes)]) for axes in specs),
         "rules": "none" if vehicle_only else VEHICLE_RULE,
         "kernel": "one batch at a time, numpy for few rows",
     }
+    if _counts_itself(records, specs) and hasattr(records, "describe"):
+        return plain | records.describe(_wanted(specs, request))
+    return plain
 
 
 def as_source(thing: Any) -> Source:
@@ -271,24 +282,15 @@ def _apply_rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> tuple
 def _rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> Iterable[tuple[str, np.ndarray]]:
     scope = request.scope
     if scope.forces is not None:
-        codes, at = _labels(batch, "force")
+        codes, at = labels_of(batch, "force")
         yield FORCE_RULE, ~np.array([code in scope.forces for code in codes] + [False])[at]
     if scope.first is not None and scope.last is not None:
         month = batch["month"].to_numpy(zero_copy_only=False)
         yield PERIOD_RULE, (month < scope.first) | (month > scope.last)
     if not request.vehicle_only and "search_type" in batch.schema.names:
-        codes, at = _labels(batch, "search_type")
+        codes, at = labels_of(batch, "search_type")
         vehicle = codelist("search_type").index(VEHICLE_ONLY)
         yield VEHICLE_RULE, np.append(code_lookup("search_type", scheme, codes) == vehicle, False)[at]
-
-
-def _labels(batch: pa.RecordBatch, column: str) -> tuple[list[str | None], np.ndarray]:
-    """Vocabulary of a label column and each row's index in it, -1 for null; a column that is absent is all null."""
-    if column not in batch.schema.names:
-        return [], np.full(batch.num_rows, -1, dtype=np.int32)
-    values = batch[column]
-    indices = values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return values.dictionary.to_pylist(), indices
 
 
 @dataclass
@@ -323,7 +325,7 @@ class _Cube:
     def add(self, batch: pa.RecordBatch, scheme: str) -> None:
         if batch.num_rows == 0:
             return
-        force, month = _labels(batch, "force"), batch["month"].to_numpy(zero_copy_only=False)
+        force, month = labels_of(batch, "force"), batch["month"].to_numpy(zero_copy_only=False)
         forces = [force_code(str(label)) for label in force[0]]
         months, month_at = np.unique(month, return_inverse=True)
         columns = [force[1], month_at.astype(np.int32)]
@@ -331,15 +333,15 @@ class _Cube:
         if self.number is None:
             tables = [_strided(np.arange(len(forces)), len(months) * size), _strided(np.arange(len(months)), size)]
         else:
-            places, place_at = _open_codes(batch, self.open) if self.open else ([""], np.zeros(len(month), np.int32))
+            places, place_at = open_codes(batch, self.open) if self.open else ([""], np.zeros(len(month), np.int32))
             columns.append(place_at)
             tables = [force_entries(forces), month_entries(months), self.number.places_of(places) * size]
             tables = [_strided(table, 1) for table in tables]
         rows = None
         for spec, stride in zip(self.coded, _strides(self.shape)):
-            vocabulary, indices = _hours(batch) if spec.codelist == HOUR else _labels(batch, spec.column)
+            vocabulary, indices = hours_of(batch) if spec.codelist == HOUR else labels_of(batch, spec.column)
             if spec.multi:
-                rows, codes = _each_item(spec, scheme, vocabulary, indices)
+                rows, codes = each_item(spec, scheme, vocabulary, indices)
                 self._note_unmapped_items(spec, scheme, vocabulary, indices)
                 columns.append(codes)
                 tables.append(_strided(np.arange(len(codelist(spec.codelist))), stride))
@@ -436,50 +438,6 @@ def _places(axis: Sequence[str], codes: Sequence[str]) -> np.ndarray:
     """The position on an axis of each code, 0 where it is not there."""
     at = {code: i for i, code in enumerate(axis)}
     return np.array([at.get(code, 0) for code in codes], dtype=np.int64)
-
-
-def _open_codes(batch: pa.RecordBatch, spec: AxisSpec) -> tuple[list[str], np.ndarray]:
-    """The codes of an open list in a batch, `blank` first, and each row's position among them."""
-    if spec.column in batch.schema.names and not hasattr(batch[spec.column], "dictionary"):
-        return _key_codes(batch[spec.column].fill_null(0).to_numpy(zero_copy_only=False))
-    vocabulary, indices = _labels(batch, spec.column)
-    codes = [(label or "").strip() or BLANK for label in vocabulary]
-    at = {code: i for i, code in enumerate(dict.fromkeys([BLANK, *codes]))}
-    return list(at), np.array([0, *(at[code] for code in codes)], dtype=np.int32)[indices + 1]
-
-
-def _key_codes(keys: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Pseudonyms as codes: 16 hexadecimal digits, `blank` for none."""
-    distinct, at = np.unique(keys, return_inverse=True)
-    return [f"{key:016x}" if key else BLANK for key in distinct.tolist()], at.astype(np.int32)
-
-
-def _hours(batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
-    """Hours of the day by the UK local clock, and each row's among them; -1 where the time is not known."""
-    import pyarrow as pa
-
-    hours = [f"{hour:02d}" for hour in range(24)]
-    if "event_time" not in batch.schema.names:
-        return hours, np.full(batch.num_rows, -1, dtype=np.int32)
-    times = batch["event_time"]
-    seconds = times.cast(pa.timestamp("s", times.type.tz)).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    known = times.is_valid().to_numpy(zero_copy_only=False)
-    return hours, np.where(known, london_seconds(seconds) // 3600 % 24, -1).astype(np.int32)
-
-
-def _each_item(
-    spec: AxisSpec, scheme: str, vocabulary: Sequence[str | None], indices: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each row as often as it has items, and once more: the number of its row, and the item or `any` or `none`."""
-    several = [item_codes(spec.codelist, scheme, split_items(label)) for label in [None, *vocabulary]]
-    size = np.array([len(codes) for codes in several], dtype=np.int64)
-    flat = np.array([code for codes in several for code in codes], dtype=np.int32)
-    at = indices + 1
-    rows = np.repeat(np.arange(len(at)), size[at])
-    start = np.cumsum(size) - size
-    ends = np.cumsum(size[at])
-    within = np.arange(len(rows)) - np.repeat(ends - size[at], size[at])
-    return rows, flat[np.repeat(start[at], size[at]) + within]
 
 
 def _within(scope: Scope, months: set[int]) -> list[int]:

@@ -24,7 +24,7 @@ LAYERS = (
     ("months", "codelists"),
     ("provenance", "keys"),
     ("records", "areas"),
-    ("axes", "cells", "numbered"),
+    ("axes", "cells", "numbered", "batches"),
     ("tallies", "intervals", "partial"),
     ("coverage", "cluster", "population", "resampling", "screening"),
     ("fused",),

@@ -236,6 +236,25 @@ class Parquet:
         yield from self._read_carefully(reading.careful, columns, reading)
         self._finish(reading)
 
+    def describe(self, wanted: Wanted) -> dict[str, str]:
+        """How `count` would count, in words, as `--explain` prints it."""
+        pieces = self._skip(wanted, _Reading(), Counter())
+        plain = [piece for piece in pieces if self._may_be_plain(piece.file)]
+        rows, fast = sum(piece.rows for piece in pieces), sum(piece.rows for piece in plain)
+        skipped = sum(piece.rows for piece in self._pieces) - rows
+        threads = max(1, min(self._threads or cores(), len(plain)))
+        if fast < FEWEST_ROWS:
+            kernel, threads = "one batch at a time (few rows, or none plain)", 1
+        else:
+            kernel = "dictionary indices and instants straight to cells; batches that are not plain one at a time"
+        return {
+            "source": f"Parquet, files: {len(self._files):,}, of {self.kind} records",
+            "row groups": f"{len(pieces):,} read, {len(self._pieces) - len(pieces):,} skipped by their statistics",
+            "records": f"{rows:,} in row groups read, {skipped:,} in those skipped",
+            "kernel": kernel,
+            "threads": str(threads),
+        }
+
     def _may_be_plain(self, file: int) -> bool:
         at = self._files[file].binding.at
         return plain_types(self._files[file].schema, at, time_zone=self._time_zone)

@@ -12,7 +12,7 @@ from disprop import cells, partial
 from disprop.cells import Keyed
 from disprop.io.parquet import read_parquet
 from disprop.partial import merged, unpack
-from disprop.plan import scan
+from disprop.plan import explain, scan
 from disprop.records import axis_spec
 from tests.parquet.test_parquet import only_counts, same_as_table
 
@@ -101,3 +101,18 @@ def _by_code(cells):
     found, known = cells.number.found(), list(cells.number.places)
     rows = zip(found.force, found.month, found.place, found.cell, found.n)
     return {(int(f), int(m), known[p], int(c)): int(n) for f, m, p, c, n in rows}
+
+
+def test_explain_says_what_is_read_and_how(path, monkeypatch):
+    said = explain(path, WANTED, period=("2021-06", "2021-07"))
+    assert said["source"] == "Parquet, files: 1, of search records"
+    assert said["row groups"] == "0 read, 5 skipped by their statistics"
+    said = explain(path, WANTED)
+    assert (said["row groups"], said["records"]) == (
+        "5 read, 0 skipped by their statistics",
+        "3,000 in row groups read, 0 in those skipped",
+    )
+    assert said["kernel"].startswith("dictionary indices and instants straight to cells")
+    monkeypatch.setattr("disprop.io.parquet.FEWEST_ROWS", 10_000)
+    assert explain(path, WANTED)["kernel"].startswith("one batch at a time")
+    assert explain(path, [["hour"]])["kernel"].startswith("one batch at a time")
