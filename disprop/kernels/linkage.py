@@ -30,7 +30,7 @@ def _slot(key, table):  # type: ignore[no-untyped-def]
 
 @kernel("int64(uint64[::1], int64, uint64[::1])", wraps=True)
 def fill(keys, held, out_table):  # type: ignore[no-untyped-def]
-    """Put keys into a table, a power of two long, that holds `held`; returns how many it holds, -1 when over half full."""
+    """Put keys into a table, a power of two long, that holds `held`; how many it holds then, -1 when over half full."""
     for i in range(keys.size):
         if keys[i] != _NONE:
             slot = _slot(keys[i], out_table)
@@ -60,7 +60,10 @@ def find(keys, table, start, stop, out_slots, out_counts):  # type: ignore[no-un
 
 @kernel("void(int32[::1], int64[::1], int64[::1], int64, int64, int64[::1], int64[:,::1], int32[::1])")
 def group(slots, begins, finishes, start, stop, out_next, out_spans, out_rows):  # type: ignore[no-untyped-def]
-    """Rows from start to stop to their group: `out_next` is where the next of each group goes."""
+    """Rows from start to stop to their group: `out_next` is where the next of each group goes.
+
+    Whose spans they are is noted where `out_rows` has room to, here and when they are sorted.
+    """
     for i in range(start, stop):
         slot = slots[i]
         if slot >= 0:
@@ -68,7 +71,8 @@ def group(slots, begins, finishes, start, stop, out_next, out_spans, out_rows): 
             out_next[slot] = at + 1
             out_spans[at, 0] = begins[i]
             out_spans[at, 1] = max(begins[i], finishes[i])
-            out_rows[at] = i
+            if out_rows.size > 0:
+                out_rows[at] = i
 
 
 @inner
@@ -82,13 +86,17 @@ def _sort(first, last, out_spans, out_rows):  # type: ignore[no-untyped-def]
     while step > 1:
         step = max(1, step * 4 // 9)
         for at in range(first + step, last):
-            begin, finish, row = out_spans[at, 0], out_spans[at, 1], out_rows[at]
+            begin, finish = out_spans[at, 0], out_spans[at, 1]
+            row = out_rows[at] if out_rows.size > 0 else np.int32(0)
             to = at
             while to >= first + step and out_spans[to - step, 0] > begin:
                 out_spans[to, 0], out_spans[to, 1] = out_spans[to - step, 0], out_spans[to - step, 1]
-                out_rows[to] = out_rows[to - step]
+                if out_rows.size > 0:
+                    out_rows[to] = out_rows[to - step]
                 to -= step
-            out_spans[to, 0], out_spans[to, 1], out_rows[to] = begin, finish, row
+            out_spans[to, 0], out_spans[to, 1] = begin, finish
+            if out_rows.size > 0:
+                out_rows[to] = row
 
 
 @kernel("void(int64[::1], int64, int64, int64[:,::1], int32[::1], int32[::1])")
@@ -159,49 +167,46 @@ def sweep(  # type: ignore[no-untyped-def]
         i = np.int64(rows[k])
         t = times[i]
         tier, contradicted, clips, running, pieces = 0, 0, 0, 0, 0
-        for role in range(2):
+        for role in range(3):
             slot = who[i, role]
             if slot < 0 or (role == 1 and slot == who[i, 0]):
                 continue
-            earliest, latest = t - limits[2 * role + 1], t + limits[2 * role]
-            at = _after_last(spans, first[slot], first[slot + 1], latest) - 1
-            while at >= first[slot]:
-                begin, finish = spans[at, 0], spans[at, 1]
-                if finish < earliest:
-                    at = np.int64(up[at])
-                    continue
-                if tier == 0:
-                    tier = 2 + role
-                if begin <= t and t < finish:
-                    running = 1
-                if max(begin, t - after) < min(finish, t + before):
-                    pieces = _cover(max(begin, t - after), min(finish, t + before), pieces, out_pieces)
-                if out_pairs.size > 0:
-                    out_pairs[pair_first[i] + clips] = clip_rows[at]
-                clips += 1
+            if role < 2:
+                earliest, latest = t - limits[2 * role + 1], t + limits[2 * role]
+                low, at = first[slot], _after_last(spans, first[slot], first[slot + 1], latest) - 1
+            else:
+                earliest, low, at = t, ref_first[slot], ref_first[slot + 1] - 1
+            while at >= low:
+                here = at
                 at -= 1
-        if who[i, 2] >= 0:
-            for at in range(ref_first[who[i, 2]], ref_first[who[i, 2] + 1]):
-                begin, finish, slot = ref_spans[at, 0], ref_spans[at, 1], ref_who[at]
-                distance = max(begin - t, t - finish, 0)
-                same, second = slot >= 0 and slot == who[i, 0], slot >= 0 and slot == who[i, 1]
-                agrees = same or second or slot == -1 or who[i, 0] == -1
-                if distance > horizon:
-                    continue
-                if distance > within or not agrees:
-                    contradicted = 1
-                    continue
-                tier = 1
-                if same and begin <= t + before and finish >= t - after:
-                    continue  # counted already
-                if second and not same and begin <= t + limits[2] and finish >= t - limits[3]:
-                    continue
+                if role < 2:
+                    begin, finish = spans[here, 0], spans[here, 1]
+                    if finish < earliest:
+                        at = np.int64(up[here])
+                        continue
+                    if tier == 0:
+                        tier = 2 + role
+                else:
+                    begin, finish = ref_spans[here, 0], ref_spans[here, 1]
+                    distance = max(begin - t, t - finish, 0)
+                    own = ref_who[here] >= 0 and ref_who[here] == who[i, 0]
+                    second = ref_who[here] >= 0 and ref_who[here] == who[i, 1]
+                    if distance > horizon:
+                        continue
+                    if distance > within or not (own or second or ref_who[here] == -1 or who[i, 0] == -1):
+                        contradicted = 1
+                        continue
+                    tier = 1
+                    if own and begin <= t + before and finish >= t - after:
+                        continue  # counted already
+                    if second and not own and begin <= t + limits[2] and finish >= t - limits[3]:
+                        continue
                 if begin <= t and t < finish:
                     running = 1
                 if max(begin, t - after) < min(finish, t + before):
                     pieces = _cover(max(begin, t - after), min(finish, t + before), pieces, out_pieces)
                 if out_pairs.size > 0:
-                    out_pairs[pair_first[i] + clips] = ref_rows[at]
+                    out_pairs[pair_first[i] + clips] = clip_rows[here] if role < 2 else ref_rows[here]
                 clips += 1
         seconds = np.int64(0)
         for piece in range(pieces):

@@ -93,13 +93,14 @@ def linked_pairs(
     workers = threads or cores()
     times = corrected_times(events.time, RECORDS, settings)
     kept, _ = _kept_and_deleted(clips, settings)
-    book = _book(events, times, kept, workers)
+    book = _book(events, times, kept, workers, with_rows=True)
     counts = _sweep(book, times, settings, workers)[:, 2].astype(np.int64)
     first = np.concatenate([[0], np.cumsum(counts)])
     found = np.empty(max(1, first[-1]), dtype=np.int32)
     _sweep(book, times, settings, workers, pair_first=first, pairs=found)
     event = np.repeat(np.arange(len(events)), counts)
-    clip = kept.rows[found[: first[-1]]]
+    clip = found[: first[-1]].astype(np.int64)
+    clip = clip if kept.rows is None else kept.rows[clip]
     order = np.lexsort((clip, event))
     event, clip = event[order], clip[order]
     return Pairs(event, clip, _pair_tiers(events, clips, event, clip))
@@ -117,13 +118,13 @@ def _pair_tiers(events: Events, clips: Clips, event: np.ndarray, clip: np.ndarra
 
 @dataclass(frozen=True)
 class _Placed:
-    """Clips that have a start, by the right clock, and the rows of the caller's that they are."""
+    """Clips that have a start, by the right clock, and the rows of the caller's that they are; None: all, in order."""
 
     start: np.ndarray
     end: np.ndarray
     officer: np.ndarray
     reference: np.ndarray
-    rows: np.ndarray
+    rows: np.ndarray | None
 
     def __len__(self) -> int:
         return self.start.size
@@ -138,8 +139,8 @@ def _kept_and_deleted(clips: Clips, settings: LinkSettings) -> tuple[_Placed, _P
 
 
 def _placed(clips: Clips, chosen: np.ndarray, settings: LinkSettings) -> _Placed:
-    rows = np.flatnonzero(chosen)
-    if rows.size < len(clips):
+    rows = None if chosen.all() else np.flatnonzero(chosen)
+    if rows is not None:
         clips = clips.take(rows)
     start, end = (corrected_times(times, clips.system, settings) for times in (clips.start, clips.end))
     return _Placed(start, end, clips.officer, clips.reference, rows)
@@ -147,7 +148,7 @@ def _placed(clips: Clips, chosen: np.ndarray, settings: LinkSettings) -> _Placed
 
 @dataclass(frozen=True)
 class _Groups:
-    """Clips by slot: slot g has first[g] to first[g + 1]; `spans` are starts and ends, `rows` whose they are."""
+    """Clips by slot: slot g has first[g] to first[g + 1]; `spans` are starts and ends, `rows` (or none) whose."""
 
     first: np.ndarray
     spans: np.ndarray
@@ -169,7 +170,7 @@ class _Book:
         return _Book(self.who[rows], self.by_officer, self.up, self.by_reference, self.reference_who)
 
 
-def _book(events: Events, times: np.ndarray, clips: _Placed, workers: int) -> _Book:
+def _book(events: Events, times: np.ndarray, clips: _Placed, workers: int, *, with_rows: bool = False) -> _Book:
     officers = table_of([events.officer, events.other_officer])
     references = table_of([events.reference])
     who = np.empty((len(events), 3), dtype=np.int32)
@@ -178,8 +179,8 @@ def _book(events: Events, times: np.ndarray, clips: _Placed, workers: int) -> _B
         who[:, column] = slots_of(key, table, workers)[0]
     who[times == NO_TIME] = kernels.NO_KEY
     slots, counts = slots_of(clips.officer, officers, workers, count=True)
-    by_officer = _grouped(slots, counts, clips, workers)
-    up = np.empty(max(1, by_officer.rows.size), dtype=np.int32)
+    by_officer = _grouped(slots, counts, clips, workers, with_rows=with_rows)
+    up = np.empty(len(by_officer.spans), dtype=np.int32)
     _in_parts(
         _cuts(by_officer.first, workers),
         lambda _, start, stop: kernels.order(by_officer.first, start, stop, by_officer.spans, by_officer.rows, up),
@@ -211,13 +212,13 @@ def slots_of(
     return slots, counts
 
 
-def _grouped(slots: np.ndarray, counts: np.ndarray, clips: _Placed, workers: int) -> _Groups:
+def _grouped(slots: np.ndarray, counts: np.ndarray, clips: _Placed, workers: int, *, with_rows: bool) -> _Groups:
     """A counting sort by slot: each thread knows where its rows of each slot begin."""
     ends = np.cumsum(counts.sum(axis=0, dtype=np.int64))
     first = np.concatenate([[0], ends])
     before = np.cumsum(counts, axis=0, dtype=np.int64) - counts + first[:-1]
     spans = np.empty((first[-1], 2), dtype=np.int64)
-    rows = np.empty(first[-1], dtype=np.int32)
+    rows = np.empty(first[-1] if with_rows else 0, dtype=np.int32)
     _in_parts(
         _even(slots.size, workers),
         lambda part, start, stop: kernels.group(slots, clips.start, clips.end, start, stop, before[part], spans, rows),

@@ -10,7 +10,7 @@ from disprop.linkage import RECORDS, Clips, Events, LinkSettings, clocks, correc
 from disprop.months import london_seconds
 
 JANUARY = 1_546_300_800
-MANY = 150 if _jit.interpreted() else 1500
+MANY = 900 if _jit.interpreted() else 1500
 YEAR = 365 * 86_400
 
 
