@@ -14,6 +14,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from disprop.errors import InputRefused
 from disprop.io.archive import find_members
 from disprop.io.mapped import read_mapped
@@ -22,7 +24,7 @@ from disprop.io.mapping_rows import find_extracts
 from disprop.io.names import is_named_stop_and_search
 from disprop.io.police_uk import read_police_uk
 from disprop.io.store.durable import file_digest, publish
-from disprop.io.store.manifest import current, ledger_path
+from disprop.io.store.manifest import current, ledger_path, read_manifest
 from disprop.io.store.reader import is_store
 from disprop.io.store.writer import Changed, add
 from disprop.keys import read_key
@@ -90,8 +92,9 @@ def take_in(config: Config, kept: Path, progress: Progress | None = None) -> Tak
         return Taken([one for one in known if one], 0, Changed(current(store)["number"]))
     if skip:
         todo = [arrival.readable() for arrival in todo]
-    taken = {slot: intake.dataset for intake in known if intake for slot in intake.slots}
-    sources = {arrival.fingerprint: _Apart(arrival.source(), taken) for arrival in todo}
+    taken = {slot for intake in known if intake for slot in intake.slots}
+    purged = _purged(store)
+    sources = {arrival.fingerprint: _Apart(arrival.source(), taken, purged) for arrival in todo}
     changed = add(store, *sources.values())
     read = {arrival.fingerprint: _intake(arrival, sources[arrival.fingerprint], store) for arrival in todo}
     for intake in read.values():
@@ -232,23 +235,41 @@ def _home(path: str) -> Path:
 
 
 class _Apart:
-    """A source whose slots may not be those of an extract that is not read again this night."""
+    """A source whose slots may not be those of an extract that is not read again this night, and whose parts, where
+    records of them were purged, count as the parts that the purge left: so that reading brings nobody back."""
 
-    def __init__(self, source: Any, taken: dict[str, str]) -> None:
-        self._source, self._taken = source, taken
+    def __init__(self, source: Any, taken: set[str], purged: dict[bytes, bytes]) -> None:
+        self._source, self._taken, self._purged = source, taken, purged
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
     @property
-    def parts(self) -> Any:
-        parts = self._source.parts
+    def parts(self) -> np.ndarray:
+        parts = self._source.parts.copy()
         for row in parts:
-            other = self._taken.get(row["slot"].item().decode())
-            if other is not None:
+            if row["slot"].item().decode() in self._taken:
                 where = f"{row['dataset']} {row['kind']} {row['force']} {month_label(int(row['month']))}"
                 raise InputRefused(f"two [[extracts]] bring {where}; leave one out")
+        parts["part"] = [self._purged.get(part, part) for part in parts["part"].tolist()]
         return parts
+
+
+def _purged(store: Path) -> dict[bytes, bytes]:
+    """Ids of parts before anything of them was purged -> their ids now, for live parts."""
+    if not is_store(store):
+        return {}
+    now = {bytes(part): bytes(part) for part in read_manifest(store).parts["part"].tolist()}
+    for number in range(current(store)["number"], 0, -1):
+        for line in _purge_lines(ledger_path(store, number)):
+            if line["part"].encode() in now:
+                now[line["was"].encode()] = now[line["part"].encode()]
+    return now
+
+
+def _purge_lines(ledger: Path) -> list[dict[str, Any]]:
+    head, *lines = ledger.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines] if json.loads(head)["action"] == "purge" else []
 
 
 def _intake(arrival: Arrival, source: Any, store: Path) -> Intake:

@@ -43,7 +43,8 @@ def nothing_yet(home: Path) -> str:
 
 def killed(mode: str, home: Path, folder: Path, kinds: str, *more: str) -> list[dict]:
     run = [sys.executable, "-m", "tests.nightly.killed", mode, str(home), str(folder), kinds, *more]
-    subprocess.run(run, cwd=CHECKOUT, check=True, capture_output=True, text=True)
+    done = subprocess.run(run, cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     files = sorted(folder.glob("*.json"), key=lambda path: int(path.stem))
     return [json.loads(path.read_text()) for path in files]
 

@@ -291,6 +291,24 @@ def test_records_removed_by_hand_are_not_brought_back(home):
     assert content(home) == stored
 
 
+def test_nor_when_the_extract_is_read_again(home):
+    path = world(home)
+    night(path)
+    for reason in ("expunged", "expunged too"):
+        part = open_store(home / "store").rows()[0]["part"].decode()
+        purge(home / "store", reason=reason, rows={part: [0, 1]})
+    stored = open_store(home / "store").rows()[0]
+    revise(home, "2023-06")
+    night(path)
+    assert last(home, "read")["extracts_read"] == 1
+    rows = open_store(home / "store").rows()
+    assert (rows[0]["part"], rows[0]["records"]) == (stored["part"], stored["records"])
+    assert len(rows) == 3
+    revise(home, MONTHS[0])
+    night(path)
+    assert open_store(home / "store").rows()[0]["part"] != stored["part"], "a revision of the month itself replaces"
+
+
 def test_a_store_that_was_deleted_is_filled_again(home):
     path = world(home)
     night(path)
