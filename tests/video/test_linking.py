@@ -21,6 +21,7 @@ from disprop.io.store.manifest import current, ledger_path
 from disprop.linkage import NO_TIME, Clips, Events, LinkSettings, link, video_link
 from disprop.linking import link_store
 from disprop.months import month_number
+from disprop.synthetic.sources import TableSource
 from tests.video.conftest import MONTHS, seconds
 
 DAY = 86_400
@@ -413,11 +414,7 @@ def test_the_command_purges_a_pseudonym_and_repeats_no_identifier(linked):
 def test_months_without_rows_link_to_nothing(made, tmp_path):
     """An extract that came and is empty says that there was no footage."""
     path = tmp_path / "force.store"
-    (footage,) = (
-        made.without_months("footage", *MONTHS).but("footage", made.tables["footage"].slice(0, 0)).sources("footage")
-    )
-    footage._months = [month_number(month) for month in MONTHS]
-    footage._table = footage._table.slice(0, 0)
+    footage = TableSource("footage", made.tables["footage"].slice(0, 0), MONTHS)
     add(path, *made.sources("search"), footage)
     done = link_store(path)
     assert done.parts == len(MONTHS)
