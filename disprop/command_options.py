@@ -165,8 +165,10 @@ def reading(
     """The records asked for, to be counted on a scheduler's cluster where one is given.
 
     Where boundaries of areas are given, each record has the area that its place lies in. `kind` is the kind of record
-    wanted; searches, unless a store or a mapping holds another.
+    wanted; searches, unless a store or a mapping holds another. Asking for another with --kind is a usage error.
     """
+    if kind is not None and asked.kind not in (None, kind):
+        raise UsageError(f"this is a figure of the kind {kind}; leave out --kind {asked.kind}")
     with _reading_on(asked, scheduler, kind) as records:
         if kind is not None and records.kind != kind:
             from disprop.records import KINDS

@@ -20,11 +20,11 @@ from disprop.command_options import (
     write_rows,
 )
 
-KINDS = ("repeat_search_share", "people_searched", "person_rate", "rate_ratio")
+MEASURES = ("repeat_search_share", "people_searched", "person_rate", "rate_ratio")
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name", metavar="MEASURE", type=click.Choice(MEASURES))
 @records_options
 @click.option("--by", default="force,ethnicity_self", show_default=True, metavar="AXES", help="Axes of the rows.")
 @click.option("--of", "of", default="ethnicity_self", show_default=True, help="rate_ratio: axis compared.")
@@ -32,7 +32,7 @@ KINDS = ("repeat_search_share", "people_searched", "person_rate", "rate_ratio")
 @click.option("--confidence", type=float, default=0.95, show_default=True)
 @with_options(population_option, holes_option, rows_options)
 def persons(
-    kind: str, asked: Asked, by: str, of: str, reference: str, population: str | None, holes: Any, confidence: float,
+    name: str, asked: Asked, by: str, of: str, reference: str, population: str | None, holes: Any, confidence: float,
     form: str, out: str | None,
 ) -> int:  # fmt: skip
     """People, not searches: how many, how often, per 1,000 residents; and ratios that allow for people searched again.
@@ -41,7 +41,7 @@ def persons(
     inside the period and inside one force.
 
     \b
-    Kinds: repeat_search_share, people_searched, person_rate, rate_ratio
+    Measures: repeat_search_share, people_searched, person_rate, rate_ratio
 
     \b
     Examples:
@@ -51,14 +51,14 @@ def persons(
     import disprop
 
     axes = split_axes(by)
-    axes += [of] if kind == "rate_ratio" and of not in axes else []
-    with reading(asked) as records:
+    axes += [of] if name == "rate_ratio" and of not in axes else []
+    with reading(asked, kind="search") as records:
         people = disprop.person_tally(records, by=axes, force=asked.forces or None, period=asked.period)
-    if kind == "people_searched":
+    if name == "people_searched":
         frame = disprop.people_searched(people, by=axes)
-    elif kind == "repeat_search_share":
+    elif name == "repeat_search_share":
         frame = disprop.repeat_search_share(people, by=axes, confidence=confidence)
-    elif kind == "person_rate":
+    elif name == "person_rate":
         there = residents(population, axes)
         frame = disprop.person_rate(people, there, by=axes, confidence=confidence, holes=holes)
     else:

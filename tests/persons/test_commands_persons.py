@@ -8,6 +8,7 @@ import pytest
 
 import disprop as dp
 from disprop import cli
+from disprop.io.store import add
 from disprop.synthetic import write_encounters
 
 MONTHS = ("2023-04", "2023-05")
@@ -41,9 +42,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def run(folder, monkeypatch, capsys):
-    def run(kind, *options):
-        given = ["disprop", "persons", kind, folder / "searches", "--mapping", folder / "searches.toml"]
-        given += ["--key-file", folder / "secret.key", "--format", "json", *options]
+    def run(measure, *options, source=()):
+        mapped = [folder / "searches", "--mapping", folder / "searches.toml", "--key-file", folder / "secret.key"]
+        given = ["disprop", "persons", measure, *(source or mapped), "--format", "json", *options]
         monkeypatch.setattr("sys.argv", [str(one) for one in given])
         with pytest.raises(SystemExit) as stopped:
             cli.main()
@@ -90,7 +91,22 @@ def test_no_identifier_is_shown(run, folder):
     assert not any(row["Nominal Ref"] in shown or row["Searching Officer"] in shown for row in searches(folder))
 
 
-def test_unknown_kind_is_a_usage_error(run):
+def test_unknown_measure_is_a_usage_error(run):
     code, _, err = run("people_rate")
     assert code == 2
     assert "people_rate" in err
+
+
+def test_a_store_of_several_kinds_gives_the_people_searched(run, folder, tmp_path):
+    made = dp.synthetic.make_encounters(months=MONTHS[:1], repeat_share=0.5)
+    store = tmp_path / "all.store"
+    add(store, made.source("search"), made.source("force_report"))
+    searched = [key for key in made.searches["person"].to_pylist() if key]
+    for options in ((), ("--kind", "search")):
+        code, rows, _ = run("people_searched", "--by", "force", *options, source=[store])
+        assert (code, rows[0]["estimate"]) == (0, len(set(searched)))
+
+
+def test_people_searched_are_no_figure_of_force_reports(run):
+    code, _, err = run("people_searched", "--kind", "force_report")
+    assert (code, "leave out --kind force_report" in err) == (2, True)
