@@ -199,7 +199,7 @@ def sweep(  # type: ignore[no-untyped-def]
                     tier = 1
                     if own and begin <= t + before and finish >= t - after:
                         continue  # counted already
-                    if second and not own and begin <= t + limits[2] and finish >= t - limits[3]:
+                    if second and begin <= t + limits[2] and finish >= t - limits[3]:
                         continue
                 if begin <= t and t < finish:
                     running = 1

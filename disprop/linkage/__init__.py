@@ -7,7 +7,7 @@ its start and its end first, and that of the records' own clock from their time 
 
 **Corner cases, first.**
 
-- A record without a time is not linked. A clip without a start does not exist.
+- A record without a time, or with a date alone, is not linked. A clip without a start does not exist.
 - A clip that has no end, or ends before it starts, is a clip of no length at its start.
 - All limits are included: a record exactly `before` seconds before a clip's start is in reach of it.
 - A key of 0 equals nothing, not another 0. A second officer who is the first is no second officer.
