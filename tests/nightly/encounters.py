@@ -39,7 +39,7 @@ def extracts(kinds=tuple(FOLDERS)) -> str:
     )
 
 
-def world(home: Path, *, months=MONTHS, seed: int = 1, link: str = LINK, tables: str = TABLES, share=1.0) -> Path:
+def world(home: Path, *, months=MONTHS, seed: int = 1, link: str = LINK, tables: str = TABLES, share=0.3) -> Path:
     """Every kind of extract, and the configuration of a nightly over them."""
     home.mkdir(parents=True, exist_ok=True)
     write_encounters(home, few(share), months=months, seed=seed)
