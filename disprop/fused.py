@@ -61,8 +61,7 @@ class FusedPlan:
     months: np.ndarray
     groups: tuple[tuple[str, ...], ...]
     rule: bool
-    opened: Mapping[str, Axis] = field(default_factory=dict)
-    """Axes of open lists: of every label there is, until those that occur among the counted are known."""
+    opened: Mapping[str, Axis] = field(default_factory=dict)  # of every label, until those that occur are known
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -183,8 +182,14 @@ def _open_codes(labels: Sequence[str]) -> list[str]:
 
 
 def _in_place_order(mapped: Mapped, read: np.ndarray) -> np.ndarray:
-    """Parts by force and month, so that their counts and, mostly, their bytes come one after another."""
-    return read[np.lexsort((mapped.last[read], mapped.first[read], mapped.force[read]))]
+    """Parts by force and month, as the axes have them, so that their counts come one after another."""
+    return read[np.lexsort((mapped.last[read], mapped.first[read], _force_order(mapped)[read]))]
+
+
+def _force_order(mapped: Mapped) -> np.ndarray:
+    """Of each part, the position of its force in the codelist."""
+    known = {code: i for i, code in enumerate(codelist("force").codes)}
+    return np.array([known.get(code, len(known)) for code in mapped.forces], dtype=np.int64)[mapped.force]
 
 
 def _forces(mapped: Mapped, kept: np.ndarray) -> tuple[str, ...]:
@@ -214,9 +219,6 @@ def _groups(sizes: dict[str, int]) -> tuple[tuple[str, ...], ...]:
         else:
             groups.append((size, (name,)))
     return tuple(names for _, names in groups)
-
-
-# Binding -------------------------------------------------------------------------------------------------------------
 
 
 def _scan(plan: FusedPlan) -> Scan:
@@ -359,15 +361,12 @@ def _table(plan: FusedPlan, group: Sequence[str], entries: dict[str, np.ndarray]
 def _cuts(plan: FusedPlan, scan: Scan, threads: int | None = None) -> np.ndarray:
     """Where the parts are divided among threads: only where no slice is met on both sides."""
     mapped, read = plan.mapped, plan.read
-    force, first, last = mapped.force[read].astype(np.int64), mapped.first[read], mapped.last[read]
+    force, first, last = _force_order(mapped)[read], mapped.first[read], mapped.last[read]
     reach = np.maximum.accumulate(force * (1 << 20) + last)
     breaks = np.ones(len(read), dtype=bool)
     breaks[1:] = reach[:-1] < force[1:] * (1 << 20) + first[1:]
     rows = mapped.records[read]
     return cut(rows, breaks, threads or workers(int(rows.sum()), int(breaks.sum())))
-
-
-# Counting ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

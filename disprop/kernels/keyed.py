@@ -206,17 +206,19 @@ def _scan_run(scan: KeyScan, start: int, stop: int) -> tuple[list[Counted], np.n
     longest = int(rows[start:stop].max(initial=0))
     spare, digits = np.empty(longest, dtype=np.int64), np.zeros(1 << DIGIT, dtype=np.int64)
     keys = np.empty(longest, dtype=np.int64)
-    room = max(CHUNK, longest)
-    cells, n = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+    before = np.cumsum(rows[start:stop]) - rows[start:stop]
+    first = start
     while start < stop:
-        many = max(1, int(np.searchsorted(np.cumsum(rows[start:stop]), room, side="right")))
+        many = max(1, int(np.searchsorted(before, before[start - first] + CHUNK)) - (start - first))
+        room = int(rows[start : start + many].sum())
+        cells, n = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)  # what stays empty takes no memory
         found = int(
             _part_keys(
                 scan.files, scan.parts, scan.columns, scan.slices, scan.slice_row, scan.first_month, scan.tables,
                 _sizes(scan.tables), start, start + many, keys, spare, digits, cells, n, left,
             )
         )  # fmt: skip
-        runs += _ascending(cells[:found].copy(), n[:found].copy())
+        runs += _ascending(cells[:found], n[:found])
         start += many
     return runs, left
 
