@@ -54,18 +54,23 @@ def page(several: Sequence[dict[str, Any]]) -> str:
 
 
 def _rows(several: list[dict[str, Any]]) -> list[str]:
-    ours = next((row["stats"]["median"] for row in several if "disprop" in (row["param"] or "")), None)
+    ours = next((row["stats"]["median"] for row in several if "disprop" in _label(row)), None)
     return [
-        f"| {row['param'] or row['name']} | {s['median']:.3f} | {s['min']:.3f} | {s['max']:.3f} | {s['rounds']} | "
+        f"| {_label(row)} | {s['median']:.3f} | {s['min']:.3f} | {s['max']:.3f} | {s['rounds']} | "
         f"{'' if ours is None else format(s['median'] / ours, '.2f')} |"
         for row in several
         for s in [row["stats"]]
     ]
 
 
+def _label(row: dict[str, Any]) -> str:
+    """Which run a row is of: as it calls itself, else its parameter, else its function."""
+    return str(row["extra_info"].get("run") or row["param"] or row["name"])
+
+
 def _more(runs: list[dict[str, Any]]) -> list[str]:
     """What else a run measured: memory, counts."""
-    told = [(row["param"] or row["name"], row.get("extra_info") or {}) for row in runs]
+    told = [(_label(row), {what: value for what, value in row["extra_info"].items() if what != "run"}) for row in runs]
     lines = [
         f"- {name}: " + ", ".join(f"{what} {value}" for what, value in info.items()) for name, info in told if info
     ]
