@@ -268,8 +268,8 @@ _CENSUS_AXES = ("area", "ethnicity_self", "ethnicity_self_19", "age", "age_band"
 
 
 def split_axes(by: str) -> list[str]:
-    """Axis names of a comma-separated option."""
-    return [name.strip() for name in by.split(",") if name.strip()]
+    """Axis names of a comma-separated option; one named twice counts once."""
+    return [*dict.fromkeys(name.strip() for name in by.split(",") if name.strip())]
 
 
 # Writing -------------------------------------------------------------------------------------------------------------

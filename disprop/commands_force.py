@@ -74,7 +74,7 @@ def published(
     from disprop.io.force_tables import read_force_reports, read_force_tables
     from disprop.measures.force import force_rate, force_ratio
 
-    axes = split_axes(by)
+    axes = [axis for axis in split_axes(by) if axis != group]
     if show == "reports":
         write_rows(read_force_reports(file, by="force" if "force" in axes else group, year=year).frame(), form, out)
         return OK

@@ -82,6 +82,15 @@ def test_published_tables(run, files, show):
         }  # fmt: skip
 
 
+def test_the_group_of_a_published_table_may_be_named_among_the_axes(run, files):
+    path = files / "april2018-march2019.csv"
+    code, plain, _ = run("force", "published", path, "--by", "force", "--format", "json")
+    assert (code, json.loads(plain)[0]["ethnicity_officer"]) == (0, "White")
+    for by in ("force,ethnicity_officer", "force,force"):
+        code, out, _ = run("force", "published", path, "--by", by, "--format", "json")
+        assert (code, out) == (0, plain)
+
+
 def test_beside_searches(run, files):
     arguments = ["force", "beside", "searches", *sorted(files.glob("2019*.csv")), "--reports", files / "reports.csv"]
     code, out, _ = run(*arguments, "--format", "json", "--force", "kent")
