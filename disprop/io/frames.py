@@ -35,6 +35,9 @@ from disprop.io.frame_columns import (
     texts,
 )
 from disprop.io.intake import FEWEST_TO_REFUSE
+from disprop.io.parquet_files import DATES
+from disprop.io.parquet_rows import plain_rows, plain_types
+from disprop.io.parquet_scan import Found, Scan, counted
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
     BAD_TABLE,
@@ -48,6 +51,7 @@ from disprop.io.rules import (
     refuse,
 )
 from disprop.months import london_month
+from disprop.partial import Partial, Wanted
 from disprop.provenance import Account, part_row, parts
 from disprop.records import KINDS, PART_MONTH, SEARCH, Kind, kind_of
 
@@ -57,6 +61,8 @@ if TYPE_CHECKING:
 DATASET = "frame"
 KIND = "search"
 BATCH = 65_536
+FEWEST_ROWS = 1_000_000
+"""Tables of fewer rows are coded batch by batch, which needs no compiled kernel."""
 NAME = "the table"
 
 
@@ -174,6 +180,27 @@ class Frame:
         found.check(self._table.num_rows)
         self._last = found
 
+    def count(self, wanted: Wanted) -> Iterator[Partial | pa.RecordBatch]:
+        """Counts of the rows of plain batches, whose text is not decoded, and record batches of the others."""
+        found, counts = Found(), Scan(wanted, scheme=self.scheme)
+        read = TableRead(self._binding, self._force, self._time_zone, Quarantine(self._quarantine), kind=self.kind)
+        labels = {*(spec.column for spec in wanted.axes), "search_type"} - {*DATES}
+        at, table = self._binding.at, self._table
+        plain = table.num_rows >= FEWEST_ROWS and plain_types(table.schema, at, time_zone=self._time_zone)
+        try:
+            for batch in table.to_batches(max_chunksize=BATCH):
+                rows = plain_rows(batch, at, labels, self._force) if plain else None
+                if rows is not None and counts.add(rows, found):
+                    read.seen += batch.num_rows
+                else:
+                    yield read.batch(batch, labels | {*DATES})
+        finally:
+            read.quarantine.close()
+        read.take(found)
+        read.check(table.num_rows)
+        self._last = read
+        yield counted([counts], wanted)
+
     def _read(self) -> TableRead:
         if self._last is None:
             for _ in self.batches():
@@ -234,6 +261,12 @@ class TableRead:
         self.quarantined, self.slots = Counter[str](), Counter[tuple[str, int]]()
         self.notes = Counter({note: n for note, n in binding.notes.items() if note.startswith(UNKNOWN_COLUMN)})
         self.yielded = self.seen = 0
+
+    def take(self, found: Found) -> None:
+        """Adds rows that were counted without being coded."""
+        self.yielded += found.read
+        self.slots.update(dict(found.slots.items()))
+        self.notes.update(found.notes)
 
     def check(self, rows: int) -> None:
         accounted = self.yielded + self.quarantined.total()

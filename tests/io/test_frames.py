@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 from police_files import HEADER, KENT, fields, rows_of, write_csv
 
+import disprop as dp
 import disprop.io.frames
 from disprop.errors import BalanceError, InputRefused, UsageError
-from disprop.io import rules
+from disprop.io import frames, rules
 from disprop.io.frames import read_frame
 from disprop.io.police_uk import read_police_uk
 from disprop.months import month_label, month_number
@@ -265,3 +266,52 @@ def test_the_quarantine_file(tmp_path):
     aside = tmp_path / "aside.csv"
     rows_of(read_frame(pa.table({"force": ["kent", "?"], "month": ["2019-04"] * 2}), quarantine=aside))
     assert aside.read_text(encoding="utf-8").splitlines()[1].startswith("the table,2,force not known,force,?,")
+
+
+# Counted without decoding text -------------------------------------------------------------------------------------
+
+
+def odd_rows(n):
+    """Rows of which some have no readable month, no force, labels that nobody knows."""
+    return pd.DataFrame(
+        {
+            "force": [("kent", "Essex Police", "btp", "mars" if i == 71 else "kent")[i % 4] for i in range(n)],
+            "month": ["April" if i in (9, 10) else f"2019-{1 + i % 12:02d}" for i in range(n)],
+            "search_type": [("Person search", "Vehicle search", "Person and Vehicle search")[i % 3] for i in range(n)],
+            "gender": [("Male", None, "Robot", "")[i * 7 % 4] for i in range(n)],
+            "linked": [(True, False, None)[i % 3] for i in range(n)],
+            "area": [(None, "E08000025", "E09000001")[i * 5 % 3] for i in range(n)],
+        }
+    )
+
+
+WITH_TIMES = pa.table(
+    {
+        "force": pa.array([("kent", "essex")[i % 2] for i in range(300)]).dictionary_encode(),
+        "event_time": pa.array([1_556_665_200 + 9_000 * i for i in range(300)]).cast(pa.timestamp("s", "UTC")),
+        "gender": pa.array([("Male", "Female", None)[i % 3] for i in range(300)]).dictionary_encode(),
+    }
+)
+
+
+@pytest.mark.parametrize("by", [["gender", "linked"], ["area", "gender"], []])
+@pytest.mark.parametrize(
+    "table", [odd_rows(300), pa.Table.from_pandas(odd_rows(300)), WITH_TIMES], ids=["pandas", "arrow", "times"]
+)
+@pytest.mark.parametrize("asked", [{}, {"force": "kent", "period": ("2019-03", "2019-06")}, {"vehicle_only": True}])
+def test_large_tables_are_counted_as_small_ones_are(monkeypatch, table, by, asked):
+    monkeypatch.setattr(frames, "BATCH", 40)
+    plain = dp.tally(read_frame(table), by=by, **asked)
+    monkeypatch.setattr(frames, "FEWEST_ROWS", 0)
+    quick = dp.tally(read_frame(table), by=by, **asked)
+    assert quick.difference(plain) is None
+    assert plain.total > 0
+
+
+def test_large_tables_of_any_kind(monkeypatch):
+    months = [f"2023-0{1 + i % 6}" for i in range(120)]
+    reports = pd.DataFrame({"month": months, "gender": ["Male", "Female"] * 60, "tactics": ["Shield"] * 120})
+    plain = [dp.tally(read_frame(reports, kind="force_report", force="kent"), by=[by]) for by in ("gender", "tactic")]
+    monkeypatch.setattr(frames, "FEWEST_ROWS", 0)
+    quick = [dp.tally(read_frame(reports, kind="force_report", force="kent"), by=[by]) for by in ("gender", "tactic")]
+    assert quick == plain
