@@ -42,7 +42,7 @@ breaks_option = click.option("--breaks", type=FILE, help="CSV of declared breaks
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(FORCES))
+@click.argument("name", metavar="FIGURE", type=click.Choice(FORCES))
 @records_options
 @with_options(measure_option, of_option, reference_option)
 @click.option("--by", default="", metavar="AXES", help="Further axes of the rows; force is always one.")
@@ -50,7 +50,7 @@ breaks_option = click.option("--breaks", type=FILE, help="CSV of declared breaks
 @click.option("--more-normal", is_flag=True, help="outlier_lines: the other reading of the rule.")
 @click.option("--groups", type=FILE, help="CSV of most similar groups: force, member, dated.")
 @with_options(population_option, holes_option, rows_options)
-def forces(kind: str, by: str, method: str | None, more_normal: bool, groups: str | None, **given: Any) -> int:
+def forces(name: str, by: str, method: str | None, more_normal: bool, groups: str | None, **given: Any) -> int:
     """Forces side by side: is one further from the others than chance and the usual spread explain?
 
     \b
@@ -62,7 +62,7 @@ def forces(kind: str, by: str, method: str | None, more_normal: bool, groups: st
       disprop forces similar_group_average data/ --measure find_rate --groups groups.csv
     """
     options: dict[str, Any] = {"by": split_axes(by), "holes": given.pop("holes")}
-    if (groups is not None) != (kind in ("similar_group_average", "against_similar")):
+    if (groups is not None) != (name in ("similar_group_average", "against_similar")):
         raise UsageError("--groups FILE goes with similar_group_average and against_similar, and they need it")
     if groups is not None:
         options["groups"] = _groups(groups)
@@ -70,11 +70,11 @@ def forces(kind: str, by: str, method: str | None, more_normal: bool, groups: st
         options["method"] = method
     if more_normal:
         options["more_normal"] = True
-    return _said(kind, options, **given)
+    return _said(name, options, **given)
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(MONTHS))
+@click.argument("name", metavar="FIGURE", type=click.Choice(MONTHS))
 @records_options
 @click.option("--measure", help="What is followed; default rate_ratio. rolling: any measure.")
 @with_options(of_option, reference_option)
@@ -84,7 +84,7 @@ def forces(kind: str, by: str, method: str | None, more_normal: bool, groups: st
 @breaks_option
 @with_options(population_option, holes_option, rows_options)
 def months(
-    kind: str, by: str, before: str | None, after: str | None, breaks: str | None, measure: str | None, **given: Any
+    name: str, by: str, before: str | None, after: str | None, breaks: str | None, measure: str | None, **given: Any
 ) -> int:
     """Month by month: charts with a budget of false alarms, changes, rolling years. Never across a declared break.
 
@@ -98,25 +98,25 @@ def months(
     """
     options: dict[str, Any] = {"by": split_axes(by)}
     holes = given.pop("holes")
-    changes = kind in ("rate_change", "rate_ratio_change")
+    changes = name in ("rate_change", "rate_ratio_change")
     if changes != (before is not None and after is not None):
         raise UsageError("--before and --after go with rate_change and rate_ratio_change, and they need both")
     if changes:
         options |= {"before": _span(before), "after": _span(after)}
     elif breaks is not None:
         options["breaks"] = _breaks(breaks)
-    if changes or kind == "rolling":
+    if changes or name == "rolling":
         options["holes"] = holes
-    return _said(kind, options, measure=measure, **given)
+    return _said(name, options, measure=measure, **given)
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(LOOKS))
+@click.argument("name", metavar="FIGURE", type=click.Choice(LOOKS))
 @records_options
 @with_options(of_option, reference_option)
 @click.option("--by", default="force", show_default=True, metavar="AXES", help="Axes of the cells, comma-separated.")
 @with_options(population_option, holes_option, rows_options)
-def looks(kind: str, by: str, **given: Any) -> int:
+def looks(name: str, by: str, **given: Any) -> int:
     """Many looks at once: lists that say how much of them is chance, and small cells shrunk. Never a ranking.
 
     \b
@@ -129,10 +129,10 @@ def looks(kind: str, by: str, **given: Any) -> int:
     """
     options: dict[str, Any] = {"by": split_axes(by)}
     holes = given.pop("holes")
-    if kind != "shrunken_shares":
+    if name != "shrunken_shares":
         options["holes"] = holes
-    measure = "find_rate" if kind == "shrunken_shares" else "search_rate" if kind == "shrunken_rates" else None
-    return _said(kind, options, measure=measure, **given)
+    measure = "find_rate" if name == "shrunken_shares" else "search_rate" if name == "shrunken_rates" else None
+    return _said(name, options, measure=measure, **given)
 
 
 @click.command()
@@ -166,7 +166,7 @@ def sentinels(asked: Asked, by: str, form: str, out: str | None) -> int:
 
 
 def _said(
-    kind: str,
+    name: str,
     options: dict[str, Any],
     *,
     asked: Asked,
@@ -177,23 +177,23 @@ def _said(
     out: str | None,
     measure: str | None = None,
 ) -> int:
-    """Tally what the kind needs, compute it, and write its rows."""
+    """Tally what a figure needs, compute it, and write its rows."""
     import disprop
     from disprop.measures import measure as named
 
     by, what = options["by"], measure or "rate_ratio"
     finds = what == "find_rate"
-    takes_measure = kind in (*FORCES[:5], *MONTHS[:3])
-    axes = [*by, *({of} if kind != "rate_change" and what == "rate_ratio" else ())]
-    axes += named(what).axes if kind in ("rolling", "shrunken_shares") or finds else ()
+    takes_measure = name in (*FORCES[:5], *MONTHS[:3])
+    axes = [*by, *({of} if name != "rate_change" and what == "rate_ratio" else ())]
+    axes += named(what).axes if name in ("rolling", "shrunken_shares") or finds else ()
     counted = _counted(asked, list(dict.fromkeys(axis for axis in axes if axis not in ("force", "month"))))
     inputs = [counted] if finds else [counted, residents(population, axes)]
-    if what == "rate_ratio" and kind not in ("rate_change", "shrunken_rates"):
+    if what == "rate_ratio" and name not in ("rate_change", "shrunken_rates"):
         options |= {"of": of, "reference": reference}
-    if kind == "rolling":
+    if name == "rolling":
         frame = disprop.rolling(what, *inputs, **_for_rolling(options, named(what)))
     else:
-        compute: Callable[..., pd.DataFrame] = getattr(disprop, kind)
+        compute: Callable[..., pd.DataFrame] = getattr(disprop, name)
         frame = compute(*inputs, **options, **({"measure": what} if takes_measure else {}))
     write_rows(frame, form, out)
     return warn(counted.account) or OK
