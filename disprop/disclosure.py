@@ -7,7 +7,7 @@ come later: until then, publish no totals beside a table by officer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,7 @@ def suppressed(
     """Result rows, or the rows of a tally, with those of an officer or person emptied that have too few records.
 
     Corner cases first. A table without a column of `axes` comes back as it is, and so do rows about nobody (`blank`). A
+    table of many axes, which names them in a column `axis`, is about people in the rows whose `axis` is one of `axes`. A
     row that does not say how many records it is made of is emptied. A true zero is too few as well: in a table by area
     it hides nobody, but here it is a statement about one person. Rows already suppressed stay so.
 
@@ -63,12 +64,22 @@ def suppressed(
     """
     if fewest < 1:
         raise UsageError(f"the threshold is {fewest} records; it must be 1 or more")
-    named = [axis for axis in axes if axis in rows.columns]
-    if source_public or not named or not len(rows):
+    people = _people(rows, axes)
+    if source_public or not people or not len(rows):
         return rows
-    somebody = ~rows[named].isin(_NOBODY).all(axis=1).to_numpy()
+    somebody = np.any([~rows[name].isin(_NOBODY) & about for name, about in people.items()], axis=0)
     hidden = somebody & ~(_records(rows) >= fewest)
-    return _emptied(rows, hidden, named, f"{CONFIDENTIAL} fewer than {fewest} records") if hidden.any() else rows
+    return _emptied(rows, hidden, people, f"{CONFIDENTIAL} fewer than {fewest} records") if hidden.any() else rows
+
+
+def _people(rows: pd.DataFrame, axes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Columns that hold codes of people, and the rows in which they do."""
+    people = {name: np.ones(len(rows), dtype=bool) for name in axes if name in rows}
+    if "axis" in rows:
+        about = rows["axis"].isin(axes).to_numpy()
+        if about.any():
+            people["category" if "category" in rows else "axis"] = about
+    return people
 
 
 def _records(rows: pd.DataFrame) -> np.ndarray:
@@ -82,12 +93,12 @@ def _records(rows: pd.DataFrame) -> np.ndarray:
     return np.where(share, under, over)
 
 
-def _emptied(rows: pd.DataFrame, hidden: np.ndarray, named: Sequence[str], why: str) -> pd.DataFrame:
+def _emptied(rows: pd.DataFrame, hidden: np.ndarray, people: Mapping[str, np.ndarray], why: str) -> pd.DataFrame:
     import pandas as pd
 
     out = rows.copy()
-    for name in named:
-        out[name] = out[name].astype("str").where(~hidden | out[name].isin(_NOBODY), CONFIDENTIAL)
+    for name, about in people.items():
+        out[name] = out[name].astype("str").where(~(hidden & about) | out[name].isin(_NOBODY), CONFIDENTIAL)
     for name in ("n", *_FIGURES):
         if name in out:
             whole = pd.api.types.is_integer_dtype(out[name])

@@ -90,6 +90,25 @@ def test_what_is_about_nobody_or_public_comes_back_as_it_is():
     assert suppressed(empty) is empty
 
 
+@pytest.mark.parametrize("axis", PERSONAL)
+def test_people_named_in_a_column_of_axes_are_people(axis):
+    """A table of many looks has the axis and its code in two columns."""
+    rows = pd.DataFrame({
+        "axis": [axis, axis, axis, "gender"], "category": ["07f3aa", "00c2e1", "blank", "Male"],
+        "numerator": [1.0, 12.0, 2.0, 3.0], "denominator": 100.0, "estimate": 0.1, "unit": "difference of shares",
+    })  # fmt: skip
+    shown = suppressed(rows)
+    assert shown["category"].tolist() == [CONFIDENTIAL, "00c2e1", "blank", "Male"]
+    assert shown["axis"].tolist() == rows["axis"].tolist()
+    assert shown[["numerator", "denominator", "estimate"]].isna().to_numpy().tolist() == [
+        [True] * 3,
+        *[[False] * 3] * 3,
+    ]
+    assert shown["flag"].tolist() == [WHY, "", "", ""]
+    groups = rows[rows["axis"] == "gender"]
+    assert suppressed(groups) is groups
+
+
 def test_a_row_of_two_officers_hides_both():
     frame = pd.DataFrame({"officer": ["a", "blank"], "other_officer": ["b", "c"], "n": [3, 4]})
     assert suppressed(frame)[["officer", "other_officer"]].to_numpy().tolist() == [["[c]", "[c]"], ["blank", "[c]"]]

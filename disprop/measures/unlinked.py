@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from disprop.errors import UsageError
 from disprop.intervals import proportion_difference_interval
 from disprop.measures.shares import RULE_NOTES, Answers, Rule, linked_answers, of_covered_months, rows_by, share_frame
-from disprop.measures.video import EXPIRED, LINK, LINKED, NOT_FOUND
+from disprop.measures.video import EXPIRED, LINK, LINKED, NOT_FOUND, refuse_people
 from disprop.results import join_flags, result_frame
 from disprop.tallies import Tally
 
@@ -40,8 +40,9 @@ def linkage_bias(tally: Tally, *, by: Sequence[str] | None = None, confidence: f
     most (Bonferroni). `low` and `high` are for one look. Limits: Newcombe 1998.
 
     tally: axis `video_link`. by: axes to look at; default every other axis but the force. Months are among them.
+    Officers and persons are not: one of them is no group, and most have a handful of records.
     Returns rows with the columns `axis` and `category`; `numerator` of `denominator` unlinked records are of the
-    category. Unit: "difference of shares".
+    category. Unit: "difference of shares". Raises UsageError without an axis to look at, or for officers and persons.
 
     >>> import disprop as dp
     >>> from disprop.synthetic.sources import TableSource
@@ -60,6 +61,7 @@ def linkage_bias(tally: Tally, *, by: Sequence[str] | None = None, confidence: f
     names = [name for name in turned.names if name not in ("force", LINK)] if by is None else list(by)
     if LINK in names or not names:
         raise UsageError(f"linkage_bias looks at axes other than {LINK}; tally by one at least")
+    refuse_people(names)
     looked = [_by_category(turned, name) for name in names]
     axes = [name for name, (codes, *_) in zip(names, looked) for _ in codes]
     codes = [code for codes, *_ in looked for code in codes]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from disprop.disclosure import PERSONAL
 from disprop.errors import Refused, UsageError
 from disprop.intervals import proportion_interval
 from disprop.measures.looks import restated
@@ -95,15 +96,20 @@ def share_linked_to_video(
     2  officer and time     3348.0       9505.0     0.352
     3   another officer      745.0       9505.0     0.078
     """
-    names = _refuse_officers(rows_by(tally, by, (LINK,)), "shrunken_share_linked_to_video")
+    names = refuse_people(rows_by(tally, by, (LINK,)))
     _refuse_trend(tally, names, retention)
     states = states_of(tally, names, retention, as_of)
     return _blocks(tally, states, "share_linked_to_video", confidence)
 
 
-def _refuse_officers(names: list[str], instead: str) -> list[str]:
-    if "officer" in names:
-        raise UsageError(f"officers are not compared by their raw shares, which are mostly chance; use {instead}")
+def refuse_people(names: list[str]) -> list[str]:
+    """The names, unless one is an axis of people."""
+    people = [name for name in names if name in PERSONAL]
+    if people:
+        raise UsageError(
+            f"{', '.join(people)}: single officers and persons are not compared by raw shares, which are mostly "
+            "chance; use shrunken_share_linked_to_video"
+        )
     return names
 
 
@@ -343,7 +349,7 @@ def video_agreement_share(
 
 def _said_and_found(tally: Tally, by: Sequence[str] | None, retention: Retention | None, as_of: str | None) -> States:
     """Counts by the axes of the rows, the tick-box, and what was found."""
-    names = _refuse_officers(rows_by(tally, by, ("video_recorded", LINK)), "shrunken_share_linked_to_video")
+    names = refuse_people(rows_by(tally, by, ("video_recorded", LINK)))
     names = [name for name in names if name not in ("video_recorded", LINK)]
     _refuse_trend(tally, names, retention)
     return states_of(tally, [*names, "video_recorded"], retention, as_of)
@@ -382,7 +388,7 @@ def video_from_start_share(tally: Tally, *, by: Sequence[str] | None = None, con
        denominator  estimate
     0       9263.0       0.9
     """
-    names = _refuse_officers(rows_by(tally, by, ("video_from_start",)), "shrunken_share_linked_to_video")
+    names = refuse_people(rows_by(tally, by, ("video_from_start",)))
     turned = of_covered_months(tally).project([*names, "video_from_start"])
     flag = turned.axes[-1]
     yes, no = turned.counts[..., flag.index("yes")], turned.counts[..., flag.index("no")]

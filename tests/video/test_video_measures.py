@@ -263,6 +263,13 @@ def test_without_a_side_there_is_no_figure():
     assert (frame["flag"] == "not computable: no records on one side").all()
 
 
+def test_bias_names_no_officer_and_no_person():
+    counted = officers(n=40, each=3)
+    for by, name in ((["officer"], "officer"), (None, "officer"), (["person"], "person")):
+        with pytest.raises(UsageError, match=f"{name}: single officers and persons"):
+            dp.linkage_bias(counted, by=by)
+
+
 def test_bias_needs_an_axis_to_look_at():
     with pytest.raises(UsageError, match="axes other than video_link"):
         dp.linkage_bias(tallied(), by=["video_link"])
