@@ -149,6 +149,8 @@ def test_a_hole_is_withheld_and_covered_gives_it(run, records):
     withheld = json.loads(run(*arguments, "--format", "json")[1])[0]
     assert withheld["estimate"] is None
     assert "missing 2023-10" in withheld["flag"]
+    assert "ask for the covered months, --covered, to have the rate" in withheld["flag"]
+    assert "holes=" not in withheld["flag"]
     given = json.loads(run(*arguments, "--covered", "--format", "json")[1])[0]
     assert given["estimate"] > 0
     assert (given["covered_months"], given["period_months"]) == (6, 7)

@@ -286,7 +286,7 @@ def _cell_remarks(cover: Coverage, forces: list[int], months: list[int], strict:
     if not used.any():
         return f"no month covered: {holes}", city
     if holes and strict:
-        return f"{holes} (holes='covered' or --covered gives the rate on the months there are)", city
+        return f"{holes} (ask for the covered months, --covered, to have the rate on the months there are)", city
     unit = "months" if len(forces) == 1 else "force-months"
     partly = f"on {int(used.sum())} of {used.size} {unit}, per year" if not used.all() else ""
     low = [f for f in forces if cover.low[f, months].any()]

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PER = 100
-HOLE = "a month of the period is not covered on both sides (holes='covered' or --covered gives the months there are)"
+HOLE = (
+    "a month of the period is not covered on both sides "
+    "(ask for the covered months, --covered, to have the figure on the months there are)"
+)
 PARTLY = "on the months that both cover"
 NOT_JOINED = "reports beside {unit}, not joined to them: a report need not be of one of them"
 

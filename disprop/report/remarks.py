@@ -9,7 +9,7 @@ from disprop.measures.exposed import CITY, PERCEIVED
 from disprop.report.figures import months_named
 
 _MONTH_LIST = r"(\d{4}-\d{2}(?:, \d{4}-\d{2})*)"
-_HOW_TO_COVER = re.compile(r" \(holes='covered' [^)]*\)")
+_HOW_TO_COVER = re.compile(r" \(ask for the covered months[^)]*\)")
 _PREFIX = "not computable: "
 
 QUIET = re.compile(
@@ -91,7 +91,7 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
 def remarks(flag: str | None) -> list[str]:
     """The parts of a flag in plain words; a part that no rule knows is given as it is.
 
-    >>> remarks("not computable: missing 2019-08 (holes='covered' gives the rate on the months there are)")
+    >>> remarks("not computable: missing 2019-08 (ask for the covered months, --covered)")
     ['no records were submitted for August 2019']
     """
     text = _HOW_TO_COVER.sub("", flag or "").removeprefix(_PREFIX).removeprefix("no month covered: ")

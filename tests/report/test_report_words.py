@@ -118,7 +118,10 @@ def test_too_few_searches_never_make_a_ratio_in_words():
 
 
 def test_comparisons_that_fail_for_one_reason_share_an_answer():
-    missing = "not computable: missing 2019-08 (holes='covered' gives the rate on the months there are)"
+    missing = (
+        "not computable: missing 2019-08 "
+        "(ask for the covered months, --covered, to have the rate on the months there are)"
+    )
     several = [row("not computable", group=group, flag=missing) for group in ("Black", "Asian")]
     (answer,) = answers(several, RATES)
     assert answer.heading == "Black people and Asian people"
@@ -265,8 +268,8 @@ def test_standing_remarks_have_their_own_words(flag):
         (None, ""),
         ("something new", "something new"),
         (
-            "not computable: missing 2019-04; suspected partial 2019-05 (holes='covered' gives the rate on the months "
-            "there are)",
+            "not computable: missing 2019-04; suspected partial 2019-05 (ask for the covered months, "
+            "--covered, to have the rate on the months there are)",
             "no records were submitted for April 2019; far fewer records than in the months before, so probably not "
             "all of them, for May 2019",
         ),
