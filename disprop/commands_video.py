@@ -56,9 +56,10 @@ def link(
         done = link_store(path, settings=settings, clocks=_clocks(clocks), progress=show)
     for text in _told(done):
         click.echo(text)
-    for text in _warned(done):
+    warned = [*_warned(done)]
+    for text in warned:
         click.echo(f"warning: {text}", err=True)
-    return WARNINGS if done.without_footage or done.overlong else OK
+    return WARNINGS if warned else OK
 
 
 def _instant(day: str) -> int:
@@ -109,8 +110,13 @@ def _off(some: Sequence[Clock]) -> str:
 def _warned(done: Linked) -> Iterator[str]:
     if done.without_footage:
         yield (
-            f"{done.without_footage:,} parts are of months without a footage extract: they stay not linked, which is "
-            "not to say that there was no video"
+            f"{done.without_footage:,} parts are of months without a footage extract: they stay blank (never linked), "
+            "which is not to say that there was no video"
+        )
+    if done.nothing_to_look_by:
+        yield (
+            f"{done.nothing_to_look_by:,} records have nothing to look by (no time of day, or neither officer nor "
+            "reference): they stay blank (never linked); see that the mapping reads these columns"
         )
     if done.overlong:
         yield f"{done.overlong:,} clips claim to last more than a day: taken as their start alone"

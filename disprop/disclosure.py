@@ -39,10 +39,10 @@ def suppressed(
 ) -> pd.DataFrame:
     """Result rows, or the rows of a tally, with those of an officer or person emptied that have too few records.
 
-    Corner cases first. A table without a column of `axes` comes back as it is, and so do rows about nobody (`blank`). A
-    table of many axes, which names them in a column `axis`, is about people in the rows whose `axis` is one of `axes`. A
-    row that does not say how many records it is made of is emptied. A true zero is too few as well: in a table by area
-    it hides nobody, but here it is a statement about one person. Rows already suppressed stay so.
+    Corner cases first. A table without a column of `axes` comes back as it is, and so do rows about nobody (`blank`).
+    A table of many axes, which names them in a column `axis`, is about people where that is one of `axes`. A row that
+    does not say how many records it is made of is emptied. A true zero is too few as well: in a table by area it hides
+    nobody, but here it is a statement about one person. Rows already suppressed stay so.
 
     An emptied row shows nobody: its pseudonym becomes `[c]`, and every figure of it is gone, the derived ones too
     (limits, bounds, months, verdicts), because a count follows from any of them. `flag` says why. The row itself stays,

@@ -101,6 +101,7 @@ class Linked:
     found: Mapping[str, int] = field(default_factory=dict)
     clocks: tuple[Clock, ...] = ()
     overlong: int = 0
+    nothing_to_look_by: int = 0
 
 
 def link_store(
@@ -118,8 +119,10 @@ def link_store(
     Clips of other forces are not looked at. Where a force has several footage datasets in a month (two systems), all of
     them count. The clock of each system is estimated from the part and its footage, and corrected where that is sure.
 
-    A record whose month has no footage extract at all is not linked, and stays blank: that an extract is not there does
-    not say that there was no video.
+    A record whose month has no footage extract at all stays blank (never linked): that an extract is not there does not
+    say that there was no video. So does a record with nothing to look by: one of which the time of day is not known, or
+    that has neither an officer, nor a second one, nor a reference. Whatever its tick-box says, no footage could be
+    found for it, so that it says nothing of video.
 
     settings: tolerances, retention and `as_of`; a new `as_of` links everything again, so name a month's end rather than
     today. Its `offsets` are by number: give `clocks` here, seconds that a system's clock is ahead, by the system's own
@@ -135,7 +138,7 @@ def link_store(
     >>> folder = tempfile.mkdtemp() + "/store"
     >>> _ = add(folder, dp.read_frame(dp.synthetic.make_records(months=("2023-04",))))
     >>> link_store(folder)
-    Linked(parts=0, unchanged=0, without_footage=1, records=0, found={}, clocks=(), overlong=0)
+    Linked(parts=0, unchanged=0, without_footage=1, records=0, found={}, clocks=(), overlong=0, nothing_to_look_by=0)
     """
     run = _Run.of(Path(path), settings or LinkSettings(), dict(clocks or {}), kinds)
     todo = [(row, reach, inputs) for row, reach, inputs in run.reached() if not run.is_current(row, inputs)]
@@ -175,7 +178,7 @@ class _Run:
     def digest(self) -> str:
         """Of everything that decides a link, besides the parts."""
         clocks = [f"{system}={seconds}" for system, seconds in sorted(self.clocks.items())]
-        return digest("disprop-link-1", self.settings.digest(), str(LONGEST_CLIP), *clocks)
+        return digest("disprop-link-2", self.settings.digest(), str(LONGEST_CLIP), *clocks)
 
     def reached(self) -> Iterator[tuple[dict[str, Any], Reach, list[str]]]:
         """Parts to link, each with the footage parts that may change its links."""
@@ -250,11 +253,13 @@ class _Account:
     found: Counter[str] = field(default_factory=Counter)
     clocks: list[Clock] = field(default_factory=list)
     overlong: int = 0
+    nothing_to_look_by: int = 0
 
     def linked(self, unchanged: int, without_footage: int) -> Linked:
         found = {label: self.found[label] for label in _LABELS if self.found[label]}
         return Linked(
-            self.parts, unchanged, without_footage, self.records, found, tuple(self.clocks), self.overlong
+            self.parts, unchanged, without_footage, self.records, found, tuple(self.clocks), self.overlong,
+            self.nothing_to_look_by,
         )  # fmt: skip
 
 
@@ -266,19 +271,34 @@ def _sidecars(
             progress(done, len(todo), f"{row['force']} {month_label(row['month'])}")
         systems = _systems(run, inputs)
         clips, overlong = _clips(run, row, inputs, systems)
-        links, clocks = _linked(run, row, clips, systems)
-        found = Counter(dict(zip(_LABELS, np.bincount(video_link(links), minlength=len(_LABELS)).tolist())))
+        events = _events(run, row)
+        links, clocks = _linked(run, row, events, clips, systems)
+        unknown = nothing_to_look_by(events)
+        found = Counter(dict(zip(_LABELS, np.bincount(video_link(links)[~unknown], minlength=len(_LABELS)).tolist())))
         account.parts += 1
         account.records += row["records"]
         account.found += found
         account.clocks += clocks
         account.overlong += overlong
+        account.nothing_to_look_by += int(unknown.sum())
         note = {"found": dict(+found), "clocks": [vars(clock) for clock in clocks if clock.corrected]}
-        yield Sidecar(row["part"].decode(), _columns(links), run.digest, inputs, reach, note)
+        yield Sidecar(row["part"].decode(), _columns(links, unknown), run.digest, inputs, reach, note)
 
 
-def _linked(run: _Run, row: dict[str, Any], clips: Clips, systems: Sequence[str]) -> tuple[Links, list[Clock]]:
-    events = _events(run, row)
+def nothing_to_look_by(events: Events) -> np.ndarray:
+    """Records that no footage can be found for: their time is not known, or they have no officer and no reference.
+
+    >>> keys = np.array([[7, 0, 0, 7], [0, 0, 0, 0], [0, 9, 0, 0]], dtype=np.uint64)
+    >>> nothing_to_look_by(Events(np.array([50, 50, 50, NO_TIME]), *keys, np.zeros(4, dtype=np.int8))).tolist()
+    [False, False, True, True]
+    """
+    keys = (events.officer, events.other_officer, events.reference)
+    return np.asarray((events.time == NO_TIME) | ~np.any([key != 0 for key in keys], axis=0))
+
+
+def _linked(
+    run: _Run, row: dict[str, Any], events: Events, clips: Clips, systems: Sequence[str]
+) -> tuple[Links, list[Clock]]:
     given = {code: run.clocks[system] for code, system in enumerate(systems) if system in run.clocks}
     if RECORDS_CLOCK in run.clocks:
         given[RECORDS] = run.clocks[RECORDS_CLOCK]
@@ -346,8 +366,8 @@ def _piece(run: _Run, row: dict[str, Any], systems: Sequence[str], low: int, hig
     }
 
 
-def _columns(links: Links) -> dict[str, Any]:
-    labels = pa.DictionaryArray.from_arrays(pa.array(video_link(links)), pa.array(_LABELS, pa.string()))
+def _columns(links: Links, unknown: np.ndarray) -> dict[str, Any]:
+    labels = pa.DictionaryArray.from_arrays(pa.array(video_link(links), mask=unknown), pa.array(_LABELS, pa.string()))
     start = pa.array(links.from_start.astype(np.int8), mask=links.from_start < 0)
     return {
         "video_link": labels,

@@ -41,6 +41,9 @@ was running at the record's time (s <= t < e), 0 when none was, -1 when the reco
 5. `no footage`: an officer is known, and no clip of either officer, deleted or not, touches the UK local day of the
    record.
 6. `not linked`: all else. It is not "no footage".
+
+A record without a time, or with neither officer nor reference, cannot be linked whatever footage there is. These arrays
+have no blank, so it has a reason here as any other; `disprop.linking`, which fills a store's columns, leaves it blank.
 """
 
 from disprop.linkage.clocks import ClockOffset, corrected, estimate_offsets

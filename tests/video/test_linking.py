@@ -134,6 +134,58 @@ def test_a_month_without_an_extract_of_footage_is_blank_and_not_without_video(ma
     assert ("2023-05", "no footage") not in by_label(path)
 
 
+KEYS = ("officer", "other_officer", "reference")
+
+
+def without(table, *names, rows=None):
+    """The records with these columns emptied, of all rows or some."""
+    for name in names:
+        kept = np.ones(table.num_rows, bool) if rows is None else rows
+        emptied = pc.if_else(pa.array(kept), pa.scalar(None, table[name].type), table[name])
+        table = table.set_column(table.column_names.index(name), name, emptied)
+    return table
+
+
+@pytest.mark.parametrize("how", ["blank", "absent"])
+def test_an_extract_with_nothing_to_look_by_is_blank_and_its_measure_says_unknown(made, tmp_path, how):
+    searches = made.tables["search"]
+    table = without(searches, *KEYS) if how == "blank" else searches.drop_columns([*KEYS])
+    path = made.but("search", table).store(tmp_path / "force.store", "search", "footage")
+    run = CliRunner().invoke(cli, ["link", str(path)], standalone_mode=False)
+    assert run.return_value == 4
+    assert f"{table.num_rows:,} records have nothing to look by" in run.stderr
+    assert "not linked" not in run.stdout
+    assert {label for _, label in by_label(path)} == {"blank"}
+    share = dp.share_linked_to_video(dp.tally(open_store(path, kind="search"), by=["video_link"]), by=[]).iloc[0]
+    assert share.n_unknown == share.denominator > 8000  # all but those of vehicles alone
+    assert np.isnan(share.estimate)
+
+
+def test_each_record_with_nothing_to_look_by_is_blank_and_the_others_are_as_they_were(made, tmp_path, plain_clocks):
+    searches = made.tables["search"]
+    rng = np.random.default_rng(8)
+    gone = {name: rng.random(searches.num_rows) < 0.5 for name in KEYS}
+    for name, rows in gone.items():
+        searches = without(searches, name, rows=rows)
+    changed = made.but("search", searches)
+    path = changed.store(tmp_path / "force.store", "search", "footage")
+    done = link_store(path, settings=NEAR)
+    kept = columns(path, names=[*VIDEO, *KEYS])
+    nothing = [not any(keys) for keys in zip(*(kept[name] for name in KEYS))]
+    places = video_link(linked_at_once(changed, "search", NEAR)).tolist()
+    codes = dp.tally(open_store(path, kind="search"), by=["video_link"]).axis("video_link").codes
+    assert kept["video_link"] == [None if blank else codes[at] for blank, at in zip(nothing, places)]
+    assert done.nothing_to_look_by == sum(nothing) > 500
+    assert sum(done.found.values()) == done.records - sum(nothing)
+
+
+def test_a_record_of_which_the_time_of_day_is_not_known_is_blank(made, tmp_path, plain_clocks):
+    table = without(made.tables["search"], "event_time")
+    path = made.but("search", table).store(tmp_path / "force.store", "search", "footage")
+    assert link_store(path, settings=NEAR).nothing_to_look_by == table.num_rows
+    assert {label for _, label in by_label(path)} == {"blank"}
+
+
 def test_a_clip_that_claims_more_than_a_day_is_taken_as_its_start(made, tmp_path, plain_clocks):
     footage = made.tables["footage"]
     at = footage.column_names.index("end_time")
