@@ -223,14 +223,23 @@ def _settle_dates(found: Placed) -> None:
 
 
 def _candidates(found: Placed, seen: Seen) -> list[str]:
-    """What an unplaced column might be: free targets that its values fit, the likeliest first."""
-    taken = {split_role(target)[0] for target in found.columns.values()}
+    """What an unplaced column might be: targets that its values fit, free or named by it, the likeliest first."""
+    taken = {split_role(target)[0] for target in found.columns.values()} - meanings(found.kind, seen)
     fitting = [
         (target.score(seen) + target.name_likeness(seen), target.name)
         for target in targets(found.kind)
         if target.column not in taken and seen.words and target.fit(seen)
     ]
     return [name for _, name in sorted(fitting, reverse=True)[:6]]
+
+
+def meanings(kind: Kind, seen: Seen) -> set[str]:
+    """The canonical columns that a name stands for in the table of names, where they are several: which, only the
+    force knows."""
+    meant = [target for target in targets(kind) if target.fit(seen) and target.name_likeness(seen) >= TELLING]
+    best = max((target.name_likeness(seen) for target in meant), default=0.0)
+    found = {target.column for target in meant if target.name_likeness(seen) == best}
+    return found if len(found) > 1 else set()
 
 
 def _place_flags_of_items(found: Placed, columns: Sequence[Seen]) -> None:

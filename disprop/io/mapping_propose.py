@@ -20,6 +20,7 @@ from disprop.io.mapping_place import (
     Target,
     guess_kind,
     labelled,
+    meanings,
     place_columns,
     separator_of,
 )
@@ -215,16 +216,22 @@ def _columns(draft: _Draft, placed: Placed, columns: Sequence[Seen]) -> None:
         if seen.header in placed.columns:
             draft.say(f"{_quoted(seen.header)} = {_quoted(placed.columns[seen.header])}  # {_about(seen)}")
         elif seen.header in placed.unplaced:
-            dates = not dated and (seen.is_time or seen.is_of_day) and not seen.is_birth
-            then = "the column that dates the records is needed." if dates else "left out unless you say what it is."
-            edit = Edit(
-                ("columns", seen.header), f"not placed ({_about(seen)}); {then}", tuple(placed.unplaced[seen.header])
-            )
+            question = _question(placed, seen, dated=dated)
+            edit = Edit(("columns", seen.header), question, tuple(placed.unplaced[seen.header]))
             draft.ask(edit, f'{_quoted(seen.header)} = ""')
     for column, flags in placed.items.items():
         draft.say("", f"[items.{column}]")
         draft.say(*(f"{_quoted(header)} = {_quoted(item)}" for header, item in flags.items()))
     _schemes(draft, placed, columns)
+
+
+def _question(placed: Placed, seen: Seen, *, dated: bool) -> str:
+    """Why a column is not placed, and what becomes of it."""
+    meant = sorted(meanings(placed.kind, seen))
+    why = f"; its name may mean {' or '.join(meant)}" if meant else ""
+    dates = not dated and (seen.is_time or seen.is_of_day) and not seen.is_birth
+    then = "the column that dates the records is needed." if dates else "left out unless you say what it is."
+    return f"not placed ({_about(seen)}){why}; {then}"
 
 
 def _schemes(draft: _Draft, placed: Placed, columns: Sequence[Seen]) -> None:

@@ -1,5 +1,6 @@
 """A proposed mapping needs only the listed edits: shuffled, renamed columns of every kind, judged by the truth."""
 
+import csv
 from collections import Counter
 
 import pytest
@@ -13,6 +14,8 @@ from disprop.io.mapping_check import check_mapping
 from disprop.io.mapping_propose import propose_mapping
 from disprop.keys import KeyedHash
 from disprop.plan import tally
+from disprop.synthetic.encounters import TABLES
+from disprop.synthetic.extracts import HEADINGS, write_encounters
 
 KEY = KeyedHash(b"an invented secret")
 ANSWERS = {
@@ -28,6 +31,13 @@ COUNTED = {
     "footage": (),
 }
 CASES = [(kind, seed, naming) for kind in COUNTED for seed in range(2) for naming in ("known", "mangled", "opaque")]
+
+
+@pytest.fixture(scope="module")
+def encounters(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("encounters")
+    write_encounters(folder, months=["2023-06"])
+    return folder
 
 
 def settled(made_up, path, **options):
@@ -123,7 +133,54 @@ def test_telling_names_leave_few_columns_unplaced(tmp_path):
             ]
             unplaced += len(set(made_up.is_what) & set(placed.unplaced))
     assert wrong == []
-    assert unplaced == 0  # of 270
+    assert unplaced == 6  # of 270: the incident of each extract of force reports, whose names may mean its reference
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Incident URN", "Incident number", "Incident Ref", "IncidentLogNo", "Incident", "CAD ref", "Occurrence no"],
+)
+@pytest.mark.parametrize("beside", ["Form URN", "Remarks"])
+def test_a_name_that_may_mean_two_columns_is_asked_about_with_both(tmp_path, header, beside):
+    """Also where another column is surely the reference: the answer may be that this is the exact one."""
+    path = tmp_path / "extract.csv"
+    path.write_text(f"Collar No,{beside},{header}\n" + "".join(f"44{i},A{i},B-23-{i}\n" for i in range(10, 40)))
+    proposal = propose_mapping(path, kind="force_report")
+    assert header not in proposal.placed.columns
+    (edit,) = [edit for edit in proposal.edits if edit.key == ("columns", header)]
+    assert set(edit.answers[:2]) == {"incident", "reference"}
+    assert "its name may mean incident or reference" in edit.question
+
+
+@pytest.mark.parametrize(("kind", "header", "both"), [("footage", "ID", {"media", "reference"}),
+                                                      ("search", "Subject Ethnicity", {"ethnicity_self", "ethnicity_officer"})])  # fmt: skip
+def test_other_names_of_two_meanings(tmp_path, kind, header, both):
+    path = tmp_path / "extract.csv"
+    values = ("White", "Black") if kind == "search" else ("A7731", "A7732")
+    path.write_text(f"Officer id,{header}\n4412,{values[0]}\n4413,{values[1]}\n")
+    (edit,) = [edit for edit in propose_mapping(path, kind=kind).edits if edit.key == ("columns", header)]
+    assert set(edit.answers[:2]) == both
+
+
+@pytest.mark.parametrize("kind", ["search", "force_report", "footage", "custody"])
+def test_with_its_edits_the_invented_force_has_its_references_and_its_tally(encounters, kind):
+    """A force that writes the exact reference under `Incident URN`: nothing may be placed on its own, and wrongly."""
+    path = next(encounters.glob(f"*/{TABLES[kind]}-2023-06.csv"))
+    truth = {part: name for name, heading in HEADINGS[kind].items() for part in heading.split("|")}
+    when = HEADINGS[kind]["event_time"].split("|")
+    truth |= dict(zip(when, ("event_time:date", "event_time:time"))) if len(when) > 1 else {}
+    proposal = propose_mapping(path, kind=kind)
+    assert {header: name for header, name in proposal.placed.columns.items() if truth[header] != name} == {}
+    zone = "UTC" if kind == "footage" else "Europe/London"
+    answers = {"force": '"kent"', "scheme": '"pace2023"', "time_zone": f'"{zone}"'}
+    source = read_mapped(path, mapping=parse_mapping(made(proposal, answers, truth, {}, {})), key=KEY)
+    raw = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    found = [one for batch in source.batches() for one in batch["reference"].to_pylist()]
+    references = [row[HEADINGS[kind]["reference"]] for row in raw]
+    assert found == [KEY.hash(word, of="reference") if word else None for word in references]
+    of_people = [row for row in raw if row.get("Search Type") != "Vehicle search"]
+    assert sum(counts(tally(source, by=[]), None).values()) == len(of_people)
+    assert sum(one is not None for one in found) > 100
 
 
 def test_mangled_names_are_left_open_rather_than_placed_wrongly(tmp_path):
