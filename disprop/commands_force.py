@@ -128,7 +128,7 @@ def beside(
 @force.command()
 @records_options
 @by_option
-@click.option("--guess", is_flag=True, help="Without keys: at least so many, by minute and local authority.")
+@click.option("--guess", is_flag=True, help="Unnamed ones by minute and local authority: no bound.")
 @rows_options
 def incidents(asked: Asked, by: str, guess: bool, form: str, out: str | None) -> int:
     """How many incidents the reports are of: beside the reports, never in their place.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-GUESSED = "at least: reports of one minute and one local authority are taken for one incident"
-GUESS = "minute and local authority"
-"""What stands for a key where incidents are guessed."""
+GUESSED = "incidents where named, else distinct days, times and places: a sensitivity, neither a count of incidents nor a bound"
+GUESS = "or time and place"
+"""What stands for a key where an incident is not named."""
 WITHOUT = {
-    "incidents": "an incident: incident_tally(..., guess=True), or --guess, gives a lower bound",
+    "incidents": "an incident: incident_tally(..., guess=True), or --guess, gives distinct times and places, no bound",
+    "incidents_sensitivity": "an incident, or a time and a local authority",
     "people_subject_to_force": "a person",
 }
 OTHER_FORCE = "other force too"
@@ -43,9 +44,11 @@ def incident_tally(records: Any, by: Sequence[str] = (), *, guess: bool = False,
     """Force reports counted by the axes named, and the reports of each incident: as `person_tally`, of incidents.
 
     An incident may have several reports: one for each officer and person. It counts inside one force, and in each
-    cell it has reports in. Reports without an incident's key are kept apart. Where no report has one, `guess=True`
-    takes reports of one minute in one local authority for one incident: two incidents may be taken for one, so that
-    this is a lower bound and never the figure.
+    cell it has reports in. Reports without an incident's key are kept apart. `guess=True` takes those of them that
+    have one minute and one local authority for one incident. That errs both ways: two incidents of a minute are taken
+    for one, and one incident whose officers state different minutes for several. It shows how far the figure could
+    lie from the number of reports, and bounds nothing; nor would days in the minute's place, since an incident may
+    run past midnight or over a boundary.
 
     asked: force and period as in `disprop.tally`.
 
@@ -58,16 +61,16 @@ def incident_tally(records: Any, by: Sequence[str] = (), *, guess: bool = False,
     if source.kind != "force_report":
         raise UnitMismatch(f"incidents are of force reports; these are {source.unit}")
     changed = _Changed(source, _guessed if guess else _incident_key, _NEEDED[guess])
-    changed.key_id = GUESS if guess else changed.key_id
+    changed.key_id += f" {GUESS}" if guess else ""
     return person_tally(changed, by, **asked)
 
 
 def incidents(counted: PersonTally, *, by: Sequence[str] | None = None) -> pd.DataFrame:
     """How many incidents the reports are of: a count beside the reports, never in their place.
 
-    Reports without a key bound it. Where the incidents were guessed (`incident_tally(..., guess=True)`) there is no
-    figure, only the lower bound, and the reports themselves as the upper one. Rows need not add up: an incident on two
-    people of two groups is one in each row.
+    Reports without a key bound it. Of `incident_tally(..., guess=True)` there is neither figure nor bound: the rows are
+    a sensitivity under a name of its own, `incidents_sensitivity`, with the distinct times and places as numerator.
+    Rows need not add up: an incident on two people of two groups is one in each row.
 
     Numerator: incidents; denominator: reports that name one. Columns as in `disprop.results.COLUMNS`.
 
@@ -78,8 +81,12 @@ def incidents(counted: PersonTally, *, by: Sequence[str] | None = None) -> pd.Da
     0  incidents      627.0        809.0  incidents
     """
     rows = people_searched(counted, by=by)
-    guessed = GUESS in counted.key_ids.values()
-    return _relabelled(rows, "incidents", "incidents", guessed=guessed)
+    if not any(key_id.endswith(GUESS) for key_id in counted.key_ids.values()):
+        return _relabelled(rows, "incidents", "incidents")
+    rows = _relabelled(rows, "incidents_sensitivity", "distinct times and places")
+    rows[["estimate", "bound_low", "bound_high"]] = np.nan
+    rows["flag"] = [join_flags(flag, GUESSED) for flag in rows["flag"]]
+    return rows
 
 
 def people_subject_to_force(counted: PersonTally, *, by: Sequence[str] | None = None) -> pd.DataFrame:
@@ -93,15 +100,12 @@ def people_subject_to_force(counted: PersonTally, *, by: Sequence[str] | None = 
                        measure  numerator  denominator    unit
     0  people_subject_to_force      623.0        809.0  people
     """
-    return _relabelled(people_searched(counted, by=by), "people_subject_to_force", "people", guessed=False)
+    return _relabelled(people_searched(counted, by=by), "people_subject_to_force", "people")
 
 
-def _relabelled(rows: pd.DataFrame, measure: str, unit: str, *, guessed: bool) -> pd.DataFrame:
+def _relabelled(rows: pd.DataFrame, measure: str, unit: str) -> pd.DataFrame:
     rows = rows.assign(measure=measure, unit=unit)
     rows["flag"] = [flag.replace(NO_KEY, f"no report names {WITHOUT[measure]}") for flag in rows["flag"]]
-    if guessed:
-        rows["estimate"] = np.nan
-        rows["flag"] = [join_flags(flag, GUESSED) for flag in rows["flag"]]
     return rows
 
 
@@ -114,17 +118,18 @@ def _incident_key(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _guessed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A key made of the minute and the local authority of each report; none where either is blank."""
+    """The incident's key; without one a key of the minute and the local authority; none where either is blank."""
     import pyarrow as pa
 
-    place, known = _places(batch)
+    named = _keys(batch, "incident")
+    place, placed = _places(batch)
     seconds, dated = _seconds(batch)
-    known = known & dated
-    key = (seconds // 60).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ place
+    known = (named > 0) | (placed & dated)
+    key = np.where(named > 0, named, (seconds // 60).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ place)
     return _with(batch, "person", pa.array(np.where(known, key, np.uint64(0)), pa.uint64(), mask=~known))
 
 
-_NEEDED: dict[bool, tuple[str, ...]] = {False: ("incident",), True: ("event_time", "area")}
+_NEEDED: dict[bool, tuple[str, ...]] = {False: ("incident",), True: ("incident", "event_time", "area")}
 
 
 def _places(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
@@ -248,9 +253,11 @@ def _force_items(label: str | None, scheme: str) -> set[str]:
 def with_force_used(searches: Any, reports: Any, *, window: int = WINDOW) -> Any:
     """The searches with the column `force_used`: whether a report of force to effect a search belongs to each.
 
-    A report counts where "Effect search" is among its reasons. It belongs to a search that quotes the same reference;
-    else to searches of one of its officers within `window` seconds: then two searches close in time share it. A search
-    without a reference, and without officer or time, cannot be joined: blank. Keys must be of one secret.
+    A report counts where "Effect search" is among its reasons. One with a reference belongs to the searches that quote
+    it, and to no other, however near. One without belongs to the search of one of its officers within `window` seconds,
+    where there is one alone; where several are so near, which of them it was is not known, and each is blank unless
+    another report belongs to it. A search without a reference, and without officer or time, cannot be joined: blank.
+    So a report joins one search by officer and time, or none. Keys must be of one secret.
 
     searches, reports: sources of kinds search and force_report, for instance two stores.
     Raises UnitMismatch for other kinds, UsageError where the keys are of two secrets.
@@ -259,7 +266,7 @@ def with_force_used(searches: Any, reports: Any, *, window: int = WINDOW) -> Any
     >>> made = dp.synthetic.make_encounters(months=["2023-04"])
     >>> searches = dp.tally(with_force_used(made.source("search"), made.source("force_report")), by=["force_used"])
     >>> {code: searches[{"force_used": code}] for code in searches.axis("force_used").codes}
-    {'by reference': 260, 'by officer and time': 6, 'no report': 1328, 'blank': 0, 'unmapped': 0}
+    {'by reference': 260, 'by officer and time': 0, 'no report': 1334, 'blank': 0, 'unmapped': 0}
     """
     of, by = as_source(searches), as_source(reports)
     if (of.kind, by.kind) != ("search", "force_report"):
@@ -267,53 +274,96 @@ def with_force_used(searches: Any, reports: Any, *, window: int = WINDOW) -> Any
     ids = {getattr(side, "key_id", "") for side in (of, by)} - {""}
     if len(ids) > 1:
         raise UsageError("searches and reports were hashed with two keys: nothing can be joined; read both with one")
-    found = _Reports.of(by)
+    found = _Reports.of(by, of, window)
     change = lambda batch: _with(batch, "force_used", found.of_searches(batch, window))  # noqa: E731
-    return _Changed(of, change, ("reference", "officer", "other_officer", "event_time"), "force_used")
+    return _Changed(of, change, _JOINING, "force_used")
+
+
+_JOINING = ("reference", "officer", "other_officer", "event_time")
+
+
+@dataclass(frozen=True)
+class _Attended:
+    """Who was at which record, and when: one entry a record and officer of it. Records without a time have none."""
+
+    record: np.ndarray
+    officer: np.ndarray
+    second: np.ndarray
+
+    @staticmethod
+    def of(batches: Iterable[pa.RecordBatch]) -> _Attended:
+        found, before = [(_NONE, _NO_KEYS, _NONE)], 0
+        for batch in batches:
+            seconds, dated = _seconds(batch)
+            for name in ("officer", "other_officer"):
+                key = _keys(batch, name)
+                at = np.flatnonzero(dated & (key > 0))
+                found.append((before + at, key[at], seconds[at]))
+            before += batch.num_rows
+        return _Attended(*map(np.concatenate, zip(*found)))
+
+    def near(self, other: _Attended, window: int) -> np.ndarray:
+        """For each entry, how many records of `other` one of its record's officers attended within the window."""
+        known = np.unique(self.officer)
+        at = np.flatnonzero(np.isin(other.officer, known))
+        moments = _moment(known, other.officer[at], other.second[at])
+        order = np.argsort(moments)
+        low, high = (_moment(known, self.officer, self.second + shift) for shift in (-window, window))
+        first, last = np.searchsorted(moments[order], low), np.searchsorted(moments[order], high, side="right")
+        n = last - first
+        place = np.arange(n.sum()) + np.repeat(first - np.cumsum(n) + n, n)
+        pairs = np.unique(np.stack([np.repeat(self.record, n), other.record[at][order][place]]), axis=1)
+        return np.bincount(pairs[0], minlength=self.record.max(initial=-1) + 1)[self.record]
 
 
 @dataclass(frozen=True)
 class _Reports:
-    """Reports of force to effect a search: their references, and officer and time of each, in order."""
+    """Reports of force to effect a search: references; and of those without one officer and time, in order.
+
+    sure: moments of reports near one search alone; unsure: of reports near several.
+    """
 
     references: np.ndarray
     officers: np.ndarray
-    moments: np.ndarray
+    sure: np.ndarray
+    unsure: np.ndarray
 
     @staticmethod
-    def of(source: Any) -> _Reports:
-        references, officers, times = [_NO_KEYS], [_NO_KEYS], [np.zeros(0, np.int64)]
-        for batch in source.batches({"reference", "officer", "other_officer", "event_time", "reasons"}):
-            batch = _to_effect_search(batch, source.scheme)
-            seconds, dated = _seconds(batch)
-            references.append(_keys(batch, "reference"))
-            for name in ("officer", "other_officer"):
-                key = _keys(batch, name)
-                officers.append(key[dated & (key > 0)])
-                times.append(seconds[dated & (key > 0)])
-        known = np.unique(np.concatenate(officers))
-        moments = _moment(known, np.concatenate(officers), np.concatenate(times))
-        quoted = np.unique(np.concatenate(references))
-        return _Reports(quoted[quoted > 0], known, np.sort(moments))
+    def of(reports: Any, searches: Any, window: int) -> _Reports:
+        references, without = [_NO_KEYS], []
+        for batch in reports.batches({*_JOINING, "reasons"}):
+            batch = _to_effect_search(batch, reports.scheme)
+            quoted = _keys(batch, "reference")
+            references.append(quoted[quoted > 0])
+            without.append(batch.filter(quoted == 0))
+        nameless = _Attended.of(without)
+        near = nameless.near(_Attended.of(searches.batches({*_JOINING})), window)
+        known = np.unique(nameless.officer)
+        moments = _moment(known, nameless.officer, nameless.second)
+        return _Reports(
+            np.unique(np.concatenate(references)), known, np.sort(moments[near == 1]), np.sort(moments[near > 1])
+        )
 
     def of_searches(self, batch: pa.RecordBatch, window: int) -> pa.DictionaryArray:
-        """How each search of a batch is joined, null where nothing could join it."""
+        """How each search of a batch is joined, null where nothing could join it or where it is one of several."""
         import pyarrow as pa
 
         reference, (seconds, dated) = _keys(batch, "reference"), _seconds(batch)
-        quoted = np.isin(reference, self.references)
-        near, able = np.zeros(batch.num_rows, bool), reference > 0
+        quoted, able = np.isin(reference, self.references), reference > 0
+        sure, unsure = np.zeros(batch.num_rows, bool), np.zeros(batch.num_rows, bool)
         for name in ("officer", "other_officer"):
             key = _keys(batch, name)
             able |= dated & (key > 0)
             at = np.isin(key, self.officers) & dated
             low, high = (_moment(self.officers, key[at], seconds[at] + shift) for shift in (-window, window))
-            near[at] |= np.searchsorted(self.moments, low) < np.searchsorted(self.moments, high, side="right")
-        how = np.where(quoted, 0, np.where(near, 1, 2)).astype(np.int32)
-        return pa.DictionaryArray.from_arrays(pa.array(how, mask=~able), pa.array(JOINED_BY, pa.string()))
+            for found, moments in ((sure, self.sure), (unsure, self.unsure)):
+                found[at] |= np.searchsorted(moments, low) < np.searchsorted(moments, high, side="right")
+        how = np.where(quoted, 0, np.where(sure, 1, 2)).astype(np.int32)
+        blank = ~able | (unsure & (how == 2))
+        return pa.DictionaryArray.from_arrays(pa.array(how, mask=blank), pa.array(JOINED_BY, pa.string()))
 
 
-_NO_KEYS = np.zeros(0, np.uint64)
+_NO_KEYS, _NONE = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 _SPAN = 1 << 33
 """More seconds than any instant has."""
 

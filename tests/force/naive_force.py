@@ -54,22 +54,32 @@ def forceful(row, apart=("Tactical communication", "Not stated")):
 
 
 def joined(searches, reports, window):
-    """How each search is joined to a report to effect a search: by reference, by officer and time, or none found."""
+    """How each search is joined to a report to effect a search: by reference, by officer and time, or none found.
+
+    A report with a reference joins those that quote it. One without joins the one search near it; of several, none.
+    """
     wanted = [r for r in reports if "Effect search" in (r["reasons"] or "").split(" | ")]
     references = {r["reference"] for r in wanted if r["reference"]}
+    sure, unsure = set(), set()
+    for r in wanted:
+        near = [i for i, s in enumerate(searches) if not r["reference"] and _near(s, r, window)]
+        (sure if len(near) == 1 else unsure).update(near)
     found = []
-    for s in searches:
-        officers = {s["officer"], s["other_officer"]} - {0}
-        near = any(
-            abs(s["time"] - r["time"]) <= window
-            for r in wanted
-            if s["time"] is not None and r["time"] is not None and officers & ({r["officer"], r["other_officer"]} - {0})
-        )
-        able = s["reference"] or (officers and s["time"] is not None)
+    for i, s in enumerate(searches):
+        able = s["reference"] or (_officers(s) and s["time"] is not None)
         if s["reference"] in references:
             found.append("by reference")
-        elif near:
+        elif i in sure:
             found.append("by officer and time")
         else:
-            found.append("no report" if able else "blank")
+            found.append("no report" if able and i not in unsure else "blank")
     return found
+
+
+def _near(search, report, window):
+    times = search["time"], report["time"]
+    return None not in times and abs(times[0] - times[1]) <= window and bool(_officers(search) & _officers(report))
+
+
+def _officers(row):
+    return {row["officer"], row["other_officer"]} - {0}

@@ -82,7 +82,7 @@ def test_11_265_forms_of_10_470_incidents():
     assert (found["numerator"].item(), found["denominator"].item()) == (10_470, 11_265)
 
 
-def test_without_keys_there_is_a_lower_bound_and_no_figure():
+def test_without_keys_there_is_no_figure_and_distinct_times_and_places_are_no_bound():
     rows = reports(incident=0)
     none = dp.incidents(dp.incident_tally(source(rows)), by=[])
     assert none["numerator"].isna().all()
@@ -90,12 +90,45 @@ def test_without_keys_there_is_a_lower_bound_and_no_figure():
     guessed = dp.incidents(dp.incident_tally(source(rows), guess=True), by=[])
     placed = [row for row in rows if row["time"] is not None and row["area"]]
     expected = len({(row["force"], row["time"] // MINUTE, row["area"]) for row in placed})
-    assert guessed["bound_low"].tolist() == [expected]
-    assert guessed["bound_high"].tolist() == [expected + len(rows) - len(placed)]
-    assert guessed["estimate"].isna().all()
-    assert "at least" in guessed["flag"].iloc[0]
+    assert guessed["numerator"].tolist() == [expected]
+    assert guessed["n_unknown"].tolist() == [len(rows) - len(placed)]
+    assert guessed[["estimate", "bound_low", "bound_high"]].isna().all(axis=None)
+    assert guessed["measure"].tolist() == ["incidents_sensitivity"]
+    assert "neither a count of incidents nor a bound" in guessed["flag"].iloc[0]
     with pytest.raises(UnitMismatch, match="incidents are of force reports"):
         dp.incident_tally(dp.synthetic.make_records(months=["2023-04"]))
+
+
+def test_distinct_times_and_places_may_be_more_than_the_incidents_there_were():
+    """Why they are no lower bound: officers of one incident state different minutes."""
+    made = dp.synthetic.make_encounters(months=["2023-04", "2023-05"]).source("force_report")
+    table = pa.Table.from_batches(list(made.batches()))
+    true = len(table["incident"].unique())
+    placed = table.drop_columns(["incident", "area"]).append_column("area", pa.array(["E07000105"] * table.num_rows))
+    unnamed = dp.read_frame(placed, kind="force_report", scheme=made.scheme)
+    (guessed,) = dp.incidents(dp.incident_tally(unnamed, guess=True), by=[]).to_dict("records")
+    assert guessed["numerator"] > true
+    assert pd.isna(guessed["bound_low"])
+
+
+def test_incidents_that_are_named_are_counted_by_name_whatever_their_times():
+    rows = reports(300)
+    guessed = dp.incidents(dp.incident_tally(source(rows), guess=True), by=[])
+    places = {
+        (row["force"], row["incident"] or (row["time"] // MINUTE, row["area"]))
+        for row in rows
+        if row["incident"] or (row["time"] is not None and row["area"])
+    }
+    assert guessed["numerator"].tolist() == [len(places)]
+
+
+def test_without_times_or_places_nothing_is_guessed_and_guessing_is_not_advised():
+    table = pd.DataFrame({"month": ["2023-04"] * 3, "gender": "Male"})
+    unplaced = dp.read_frame(table, force="kent", kind="force_report")
+    (row,) = dp.incidents(dp.incident_tally(unplaced, guess=True), by=[]).to_dict("records")
+    assert all(pd.isna(row[name]) for name in ("numerator", "estimate", "bound_low", "bound_high"))
+    assert row["flag"].startswith("no report names an incident, or a time and a local authority")
+    assert "guess" not in row["flag"]
 
 
 # Force in searches ----------------------------------------------------------------------------------------------------
@@ -136,6 +169,46 @@ def test_force_is_joined_to_searches_as_defined(window):
     yes = sum(how.startswith("by ") for how in expected)
     assert share["numerator"].tolist() == [yes]
     assert share["bound_high"].tolist() == [pytest.approx((yes + expected.count("blank")) / len(expected))]
+
+
+def report(reference=0, officer=7, time=START):
+    return {"force": "kent", "reasons": "Effect search", "other_officer": 0, "gender": "Male"} | {
+        "reference": reference, "officer": officer, "time": time,
+    }  # fmt: skip
+
+
+def how_joined(looked, rows):
+    joined = dp.with_force_used(source(looked, "search"), source(rows))
+    return [how for batch in joined.batches() for how in batch["force_used"].to_pylist()]
+
+
+def test_a_report_that_quotes_another_search_is_not_joined_by_officer_and_time():
+    searches = [report(reference=5), report(reference=6, time=START + 60), report(time=START + 120)]
+    assert how_joined(searches, [report(reference=5)]) == ["by reference", "no report", "no report"]
+
+
+def test_a_report_without_reference_joins_one_search_and_where_several_are_near_none():
+    near, far = report(time=START + 60), report(time=START + 7200)
+    assert how_joined([near, far], [report()]) == ["by officer and time", "no report"]
+    assert how_joined([near, report(reference=6), far], [report()]) == [None, None, "no report"]
+
+
+@pytest.mark.parametrize(("dropped", "wrong_share"), [([], 0), (["reference"], 0.01)])
+def test_searches_joined_had_force_in_truth(dropped, wrong_share):
+    """Invented encounters; without the references of the reports officer and time must do, and err a little."""
+    made = dp.synthetic.make_encounters(months=["2023-04", "2023-05", "2023-06"])
+    records = made.truth.records.to_pandas()
+    encounter = {kind: some.set_index("row")["encounter"] for kind, some in records.groupby("kind")}
+    table = pa.Table.from_batches(list(made.source("force_report").batches()))
+    reasons = table["reasons"].to_pylist()
+    effect = {encounter["force_report"][i] for i, said in enumerate(reasons) if "Effect search" in (said or "")}
+    forms = dp.read_frame(table.drop_columns(dropped), kind="force_report", scheme=made.source("force_report").scheme)
+    joined = dp.with_force_used(made.source("search"), forms)
+    how = [one for batch in joined.batches() for one in batch["force_used"].to_pylist()]
+    yes = [i for i, one in enumerate(how) if one in ("by reference", "by officer and time")]
+    wrong = [i for i in yes if encounter["search"][i] not in effect]
+    assert len(yes) > 500
+    assert len(wrong) <= wrong_share * len(yes)
 
 
 def test_keys_of_two_secrets_join_nothing_and_are_refused():
