@@ -91,20 +91,28 @@ def _clocks_told(clocks: Sequence[Clock]) -> Iterator[str]:
     for about in dict.fromkeys((one.force, one.kind, one.system) for one in clocks):
         some = [one for one in clocks if (one.force, one.kind, one.system) == about]
         force, kind, system = about
-        fixed = sum(one.corrected for one in some)
-        pairs = sum(one.pairs for one in some)
-        yield (
-            f"clock of {system} ({force}, {kind}): {_off(some)}, from {pairs:,} pairs; "
-            f"corrected in {fixed} of {len(some)} months"
-        )
+        yield f"clock of {system} ({force}, {kind}): {_off(some)}"
 
 
 def _off(some: Sequence[Clock]) -> str:
-    """How far off, over the months, and the names of whole-hour errors."""
-    whole = [one.seconds + one.summer_seconds for one in some]
-    low, high = min(whole), max(whole)
-    span = f"{low:+,} s" if low == high else f"{low:+,} to {high:+,} s"
-    return ", ".join([span, *dict.fromkeys(one.pattern for one in some if one.pattern)])
+    """How far off, over the months in which it is known, and in how many that was corrected."""
+    from disprop.linkage.clocks import FEWEST_PAIRS
+
+    known = [one for one in some if one.pairs]
+    if not known:
+        return f"not known (fewer than {FEWEST_PAIRS} pairs that agree)"
+    found = [_span([one.seconds + one.summer_seconds for one in known], "+,")]
+    found += dict.fromkeys(one.pattern for one in known if one.pattern)
+    found += [f"spread {_span([one.spread for one in known], ',')}", f"from {sum(one.pairs for one in known):,} pairs"]
+    told = [", ".join(found), f"corrected in {sum(one.corrected for one in known)} of {len(some)} months"]
+    if len(known) < len(some):
+        told.append(f"not known in {len(some) - len(known)} (fewer than {FEWEST_PAIRS} pairs that agree)")
+    return "; ".join(told)
+
+
+def _span(values: Sequence[int], form: str) -> str:
+    low, high = (format(value, form) for value in (min(values), max(values)))
+    return f"{low} s" if low == high else f"{low} to {high} s"
 
 
 def _warned(done: Linked) -> Iterator[str]:

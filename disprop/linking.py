@@ -68,8 +68,8 @@ class Clock:
     """What was found out about one clock from the records of one part and its footage.
 
     seconds: by how many it is ahead; summer_seconds: by how many more in UK summer time. pairs: of a record and a clip,
-    that say so. by: what they share. pattern: the name of an error of a whole hour. corrected: whether it was taken
-    off.
+    that say so; none: not known. spread: seconds between the quartiles of what they say. by: what they share. pattern:
+    the name of an error of a whole hour. corrected: whether it was taken off (see `disprop.linkage.corrected`).
     """
 
     kind: str
@@ -79,6 +79,7 @@ class Clock:
     seconds: int
     summer_seconds: int
     pairs: int
+    spread: int
     by: str
     pattern: str
     corrected: bool
@@ -313,7 +314,7 @@ def _linked(
 def _clock(where: tuple[str, str, str], names: Mapping[int, str], found: ClockOffset) -> Clock:
     off = corrected(LinkSettings(), [found])
     return Clock(
-        *where, names[found.system], found.seconds, found.summer_seconds, found.n_pairs, found.by, found.pattern,
+        *where, names[found.system], found.seconds, found.summer_seconds, found.n_pairs, found.spread, found.by, found.pattern,
         corrected=bool(off.offsets or off.summer_offsets),
     )  # fmt: skip
 

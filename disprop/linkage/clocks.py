@@ -19,6 +19,8 @@ from disprop.months import london_seconds
 FEWEST_PAIRS = 30
 LEAST = 60
 """Seconds; a smaller offset is not corrected."""
+SURE = 2
+"""Standard errors; an offset of fewer is not corrected."""
 WIDTH = 600
 """Seconds: the usual distance is looked for in a window of this width."""
 SEARCHED = 3 * 3600
@@ -95,25 +97,36 @@ def estimate_offsets(
 
 
 def corrected(settings: LinkSettings, found: Sequence[ClockOffset]) -> LinkSettings:
-    """Settings with these offsets added, those of a minute or more.
+    """Settings with these offsets added, those that are sure: a minute or more, and two standard errors or more.
+
+    A correction that is not sure moves right clocks as often as it mends wrong ones. An offset that is not known is
+    not added.
+
+    Standard error: spread / sqrt(n_pairs), near that of the median of as many normal distances whose quartiles lie
+    `spread` apart (0.93 of this).
 
     >>> corrected(LinkSettings(offsets={2: 100}), [ClockOffset(2, 320, 0, 50, 90, REFERENCE, "")]).offsets
     {2: 420}
     >>> corrected(LinkSettings(), [ClockOffset(2, 20, 3600, 50, 90, REFERENCE, LOCAL_AS_UTC)]).summer_offsets
     {2: 3600}
+
+    Of 36 pairs whose quartiles are 300 s apart the standard error is 50 s, and 90 s may be chance:
+
+    >>> corrected(LinkSettings(), [ClockOffset(2, 90, 0, 36, 300, OFFICER, "")]).offsets
+    {}
     """
     return replace(
         settings,
-        offsets=_added(settings.offsets, {one.system: one.seconds for one in found}),
-        summer_offsets=_added(settings.summer_offsets, {one.system: one.summer_seconds for one in found}),
+        offsets=_added(settings.offsets, [(one, one.seconds) for one in found]),
+        summer_offsets=_added(settings.summer_offsets, [(one, one.summer_seconds) for one in found]),
     )
 
 
-def _added(before: Mapping[int, int], more: dict[int, int]) -> dict[int, int]:
+def _added(before: Mapping[int, int], more: Sequence[tuple[ClockOffset, int]]) -> dict[int, int]:
     made = dict(before)
-    for system, seconds in more.items():
-        if abs(seconds) >= LEAST:
-            made[system] = made.get(system, 0) + seconds
+    for one, seconds in more:
+        if one.n_pairs and abs(seconds) >= max(LEAST, SURE * one.spread / one.n_pairs**0.5):
+            made[one.system] = made.get(one.system, 0) + seconds
     return made
 
 

@@ -107,6 +107,22 @@ def test_the_records_own_clock():
     assert np.array_equal(link(local, clips, put_right).tier, link(events, clips).tier)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "pairs", "spread", "sure"),
+    [
+        (59, 900, 30, False), (60, 900, 30, True), (-60, 900, 30, True),
+        (99, 36, 300, False), (100, 36, 300, True), (-99, 36, 300, False), (99, 144, 300, True), (3600, 30, 600, True),
+        (500, 0, 0, False),
+    ],
+)  # fmt: skip
+def test_what_is_not_clearly_beyond_its_spread_is_left_as_it_is(seconds, pairs, spread, sure):
+    """A minute or more, and two standard errors or more: spread / root of pairs, here 300 / 6 = 50 or 300 / 12 = 25."""
+    found = clocks.ClockOffset(1, seconds, -seconds, pairs, spread, clocks.OFFICER, "")
+    off = corrected(LinkSettings(offsets={1: 7}), [found])
+    assert off.offsets == {1: 7 + seconds * sure}
+    assert off.summer_offsets == ({1: -seconds} if sure else {})
+
+
 def test_too_few_pairs_are_not_known():
     events, clips = force(60, shares=(0.9, 0.1))
     found = by_system(estimate_offsets(events, shifted(clips, 1, 420)))

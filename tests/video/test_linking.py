@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -507,6 +508,20 @@ def test_the_command_says_what_was_found(made, tmp_path, plain_clocks):
     for wrong in (["--clock", "soon"], ["--as-of", "June"], ["--retention-days", "84"]):
         refused = CliRunner().invoke(cli, ["link", str(path), *wrong])
         assert isinstance(refused.exception, UsageError)
+
+
+def test_the_command_says_how_sure_a_clock_is_and_which_are_not_known(made, tmp_path):
+    """System B has footage of a hundred records a month, at most; system C of one clip."""
+    footage, half = made.tables["footage"], made.first_months(2)
+    named = np.array(footage["system"].to_pylist(), dtype=object)
+    named[0] = "system C"
+    table = footage.set_column(footage.column_names.index("system"), "system", pa.array(named).dictionary_encode())
+    path = half.but("footage", table).store(tmp_path / "force.store", "search", "footage")
+    run = CliRunner().invoke(cli, ["link", str(path)])
+    lines = {line.split(" (")[0]: line for line in run.output.splitlines() if line.startswith("clock of")}
+    assert lines["clock of system C"].endswith("search): not known (fewer than 30 pairs that agree)")
+    assert re.search(r": [+-]\d.* s, spread \d+ to \d+ s, from [\d,]+ pairs; corr", lines["clock of system A"])
+    assert "from 0 pairs" not in run.output
 
 
 def test_a_measure_of_video_by_month_needs_its_retention_on_the_command_line_too(linked):
