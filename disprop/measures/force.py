@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from disprop.measures.exposed import Holes
-from disprop.measures.force_items import each_item
+from disprop.measures.force_items import NOT_JUDGED, each_item
 from disprop.measures.rates import search_rate
 from disprop.measures.ratios import rate_ratio
+from disprop.measures.verdicts import NOT_COMPUTABLE, TOO_FEW
+from disprop.results import join_flags
 from disprop.tallies import Tally
 
 if TYPE_CHECKING:
@@ -75,8 +77,11 @@ def force_ratio(
 ) -> pd.DataFrame:
     """Rate of force on each group over the rate of the reference, with limits and a verdict, under each item asked for.
 
-    What `rate_ratio` says holds here, under each tactic or class. A published year has no months, so that its limits
-    are of chance alone; and uses of tactics of one report are not independent: both are flagged.
+    What `rate_ratio` says holds here, under each tactic or class, but for published years. These have no months, so
+    that their limits are of chance alone, and uses of tactics of one report are not independent: the limits are too
+    narrow, nobody can tell from the table by how much, and a verdict by them would say too much. So there the ratio,
+    its limits (flagged) and the point against the band are given, and no verdict but "not computable" and "too few to
+    say", which are by counts.
 
     of: the axis compared: `ethnicity_officer` (with perceived=True), `age_band` or `gender`.
     Otherwise arguments as `force_rate`, errors and columns as `rate_ratio`; measure "force_ratio".
@@ -104,7 +109,17 @@ def force_ratio(
             perceived=perceived,
         )
 
-    return each_item(tally, by, ratios, measure="force_ratio", of=of)
+    rows = each_item(tally, by, ratios, measure="force_ratio", of=of)
+    return _unjudged(rows) if "month" not in tally.names else rows
+
+
+def _unjudged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without the verdicts that hang on limits known to be too narrow."""
+    judged = ~rows["verdict"].isin([NOT_COMPUTABLE, TOO_FEW])
+    said = ["verdict", "verdict_holds"]
+    rows[said] = rows[said].mask(judged)
+    rows["flag"] = [join_flags(flag, NOT_JUDGED if off else "") for flag, off in zip(rows["flag"], judged)]
+    return rows
 
 
 def in_force_bands(population: Tally) -> Tally:

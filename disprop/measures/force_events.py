@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-GUESSED = "incidents where named, else distinct days, times and places: a sensitivity, neither a count of incidents nor a bound"
+GUESSED = (
+    "incidents where named, else distinct days, times and places: "
+    "a sensitivity, neither a count of incidents nor a bound"
+)
 GUESS = "or time and place"
 """What stands for a key where an incident is not named."""
 WITHOUT = {

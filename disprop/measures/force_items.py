@@ -27,6 +27,9 @@ OF_TACTICS = ("tactic_class", "tactic_use")
 
 ONE_YEAR = "a year's total: the limits are of chance alone, without the spread between months"
 SEVERAL_USES = "uses of tactics: several may be of one report, so that the limits are too narrow"
+NOT_JUDGED = (
+    "no verdict: how wide the limits should be is not known, from a published year without months or reports to go by"
+)
 PERCEIVED_TOO = "age and gender as the officer perceives them"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from disprop.coverage import Coverage, covered_only, month_coverage
+from disprop.disclosure import PERSONAL
 from disprop.errors import CodelistMismatch, Refused
 from disprop.measures.exposed import Holes, month_counts
 from disprop.measures.force_items import ITEMS, check_unit, each_item
@@ -63,7 +64,8 @@ def force_per_100_searches(
     spread between months. Bounds: unknown groups of the searches all in the group, then those of the reports.
 
     tally: unit force reports or tactics; searches: unit searches; by: axes of both, and an axis of items of the tally.
-    Returns one row a cell, columns as in `disprop.results.COLUMNS`. Raises Refused where ethnicity is not defined
+    Returns one row a cell, columns as in `disprop.results.COLUMNS`; by officer also `n`, the smaller of the two counts,
+    which says whether the row may be shown (`disprop.disclosure`). Raises Refused where ethnicity is not defined
     alike, CodelistMismatch for other lists (the age bands differ), UnitMismatch for other units.
 
     >>> import disprop as dp
@@ -228,7 +230,7 @@ def _frame(found: _Sides, unit: str, note: str, confidence: float) -> pd.DataFra
         )
     why = np.where(found.withheld, HOLE, np.where(found.of == 0, "nothing to divide by", "")).tolist()
     partly = np.where(found.covered < found.period, PARTLY, "").tolist()
-    return result_frame(
+    rows = result_frame(
         found.groups,
         {
             "measure": "force_per_100",
@@ -251,3 +253,5 @@ def _frame(found: _Sides, unit: str, note: str, confidence: float) -> pd.DataFra
             ],
         },
     )
+    # Ten reports over three searches tell of three searches: either count may give somebody away.
+    return rows.assign(n=np.minimum(found.n, found.of)) if {*PERSONAL} & {*found.groups} else rows

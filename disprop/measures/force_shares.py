@@ -33,7 +33,8 @@ def compliant_handcuffing_share(
     Forces under-record it, and a force that begins to record it has many more reports of force the next month: compare
     shares and rates only between forces and months that record it alike (`handcuffing_recording` finds the jumps).
     Unknown are reports with handcuffing of which the kind is not stated, and those with a tactic that is not
-    understood; reports without force are left out. Refused, bounded or given as `find_rate` is; limits Wilson.
+    understood; reports without force are left out. Refused, bounded or given as `find_rate` is; limits Wilson. Forms
+    that often leave the kind out (over 5% of the reports) give bounds only: any of these may have been compliant.
 
     alone: a tally of the reports whose only force it is (`only_tactic`), for rows of a second measure,
     `compliant_handcuffing_alone_share`. tally: unit force reports, axis `tactic`. by: axes of the rows; default every
@@ -135,7 +136,8 @@ def force_in_search_share(tally: Tally, *, by: Sequence[str] | None = None, conf
     """Share of searches in which force was used to effect the search, by reports joined to them.
 
     No report found is no force only as far as every use of force is reported and its officer or reference recorded:
-    an under-count, whatever the limits. Searches without anything to join by are unknown.
+    an under-count, whatever the limits. Unknown are searches without anything to join by, and those near a report that
+    is of one of several.
 
     tally: unit searches, axis `force_used` (see `with_force_used`). Columns and errors as `find_rate`.
 
@@ -144,7 +146,7 @@ def force_in_search_share(tally: Tally, *, by: Sequence[str] | None = None, conf
     >>> joined = dp.with_force_used(made.source("search"), made.source("force_report"))
     >>> force_in_search_share(dp.tally(joined, by=["force_used"]))[["numerator", "denominator", "estimate"]].round(3)
        numerator  denominator  estimate
-    0      266.0       1594.0     0.167
+    0      260.0       1594.0     0.163
     """
     check_unit(tally, "searches")
     names = rows_by(tally, by, ("force_used",))

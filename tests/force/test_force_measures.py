@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import disprop as dp
+from disprop.disclosure import suppressed
 from disprop.errors import CodelistMismatch, Refused, UnitMismatch, UsageError
 from disprop.intervals import rate_interval
 from disprop.measures.force_items import having
@@ -123,6 +124,21 @@ def test_leaving_records_out_by_item_keeps_the_account():
 # Per search and arrest ------------------------------------------------------------------------------------------------
 
 SEARCHES = [one for one in many(2500) if one["force"] == "kent" and one["search_type"] != "Vehicle search"]
+
+
+def test_force_beside_searches_by_officer_is_shown_by_the_smaller_count():
+    """Ten reports over three searches tell of three searches: such a row is hidden as one of three reports is."""
+    frames = []
+    for kind, counts in (("force_report", (12, 3, 12)), ("search", (3, 12, 11))):
+        officers = [key + 1 for key, n in enumerate(counts) for _ in range(n)]
+        rows = pd.DataFrame({"month": "2023-04", "officer": officers})
+        frames.append(dp.tally(dp.read_frame(rows, force="kent", kind=kind), by=["officer"]))
+    rows = dp.force_per_100_searches(*frames, by=["officer"])
+    assert rows["n"].tolist() == [3, 3, 11]
+    shown = suppressed(rows)
+    assert shown["estimate"].notna().tolist() == [False, False, True]
+    assert shown[["numerator", "denominator", "n"]].isna().all(axis=1).tolist() == [True, True, False]
+    assert "n" not in dp.force_per_100_searches(*frames, by=["force"])
 
 
 def test_force_per_100_searches_divides_what_is_defined_alike():

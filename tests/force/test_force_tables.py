@@ -213,6 +213,21 @@ def test_every_wording_of_the_lists_of_2019_20_has_its_code():
             assert classes.codes[code_lookup("tactic_class", "home-office", [row["value"]])[0]] == row["type_of_force"]
 
 
+@pytest.mark.parametrize("by", [[], ["force", "tactic"]])
+def test_a_published_year_gives_ratios_and_no_verdict_by_limits_that_are_too_narrow(tmp_path, by):
+    tactics = dp.read_force_tables(written(tmp_path / "april2018-march2019.csv", table(scale=50))).tactics
+    ratios = dp.force_ratio(tactics, dp.census(2021, by=["force", "ethnicity_self"]), by=by, perceived=True)
+    given = ratios[ratios["estimate"] > 1.25]
+    assert len(given)
+    assert set(given["point_against_band"]) == {"above"}
+    assert given["low"].notna().all()
+    assert set(ratios["verdict"].dropna()) <= {"not computable", "too few to say"}
+    judged = ratios["verdict"].isna()
+    assert ratios.loc[judged, "verdict_holds"].isna().all()
+    assert ratios["flag"].str.contains("no verdict: how wide").tolist() == judged.tolist()
+    assert judged.any()
+
+
 # The real year ------------------------------------------------------------------------------------------------------
 
 
@@ -284,7 +299,9 @@ def test_black_people_by_tactic_against_the_census(published):
     residents = dp.census(2021, by=["force", "ethnicity_self"])
     white, people = (residents[{"ethnicity_self": group}] for group in ("White", "Black"))
     assert black["estimate"] == pytest.approx((94_222 / people) / (447_337 / white), rel=1e-12)
-    assert black["verdict"] == "higher"
+    assert black[["verdict", "verdict_holds"]].isna().all()
+    assert black["point_against_band"] == "above"
+    assert "no verdict" in black["flag"]
     assert "perceived ethnicity against self-described Census" in black["flag"]
     assert ratios[ratios["ethnicity_officer"] == "Mixed"]["estimate"].isna().all()
 
@@ -295,7 +312,9 @@ def test_what_the_page_says_of_the_published_year(published):
     residents = dp.census(2021, by=["force", "ethnicity_self"])
     by_force = dp.force_ratio(tactics, residents, by=["force"], perceived=True)
     black = by_force[by_force["ethnicity_officer"] == "Black"].set_index("force")
-    assert black.index[black["verdict"] != "higher"].tolist() == ["north-wales"]
+    assert set(black["point_against_band"]) == {"above"}
+    assert black.index[black["verdict"].notna()].tolist() == []
+    assert black.loc["north-wales", "numerator"] == 12
     assert black.loc["sussex", ["bound_low", "bound_high"]].round(1).tolist() == [2.9, 116.8]
     by_class = dp.force_ratio(tactics, residents, by=["tactic_class"], perceived=True)
     black = by_class[by_class["ethnicity_officer"] == "Black"].set_index("tactic_class")["estimate"].round(1)
