@@ -211,6 +211,14 @@ def test_searches_joined_had_force_in_truth(dropped, wrong_share):
     assert len(wrong) <= wrong_share * len(yes)
 
 
+def test_searches_read_twice_are_counted_once():
+    """Joining looks through the searches before they are counted: their account must not double."""
+    made = dp.synthetic.make_encounters(months=["2023-04"])
+    joined = dp.with_force_used(made.source("search"), made.source("force_report"))
+    plain, tally = (dp.tally(one, by=[]) for one in (made.source("search"), joined))
+    assert (tally.total, tally.account) == (plain.total, plain.account)
+
+
 def test_keys_of_two_secrets_join_nothing_and_are_refused():
     rows = reports(20)
     one, other = source(searches(rows), "search"), source(rows)

@@ -379,3 +379,10 @@ def test_a_published_year_goes_with_searches_of_the_whole_year_only(year):
         year, counted(short, "ethnicity_officer", kind="search"), by=["ethnicity_officer"]
     )
     assert withheld["estimate"].isna().all()
+
+
+def test_handcuffing_of_invented_reports_is_bounded_as_the_page_says():
+    made = dp.synthetic.make_encounters(months=["2023-04", "2023-05", "2023-06"])
+    (row,) = dp.compliant_handcuffing_share(dp.tally(made.source("force_report"), by=["tactic"])).to_dict("records")
+    assert row["flag"].startswith("bounds only: 218 of 2,569 are unknown (8%)")
+    assert np.isnan(row["estimate"])
