@@ -23,6 +23,11 @@ CLOCKS = "clocks"
 JOINED = "force_used"
 """Axis of a column that no store holds: it is made from searches and force reports together."""
 
+FEWEST = 3
+"""The least `disclosure_threshold`: of two records, each of the two that know theirs knows the other."""
+NOT_OPTIONS = ("tally", "population", "persons", "alone", "of", "by")
+"""Arguments of measures that a file cannot give, or gives by `by`."""
+
 
 class Extracts(msgspec.Struct, frozen=True, kw_only=True):
     """One `[[extracts]]`: where files lie, and how they are read.
@@ -200,8 +205,8 @@ def _check(config: Config) -> None:
         raise UsageError("no [[extracts]]; name at least one path to read")
     if config.on_error not in ON_ERROR:
         raise UsageError(f"on_error is {config.on_error!r}; {' or '.join(ON_ERROR)} is wanted")
-    if config.disclosure_threshold < 1:
-        raise UsageError(f"disclosure_threshold is {config.disclosure_threshold}; 1 or more is wanted")
+    if config.disclosure_threshold < FEWEST:
+        raise UsageError(f"disclosure_threshold is {config.disclosure_threshold}; {FEWEST} or more is wanted")
     for force in [config.force, *(one.force for one in config.extracts)]:
         if force is not None:
             force_code(force)
@@ -234,7 +239,8 @@ def _check_table(table: Table) -> None:
         raise UsageError(f"[[tables]] {table.file}: a nightly does not join force reports to searches; leave it out")
     for axis in [*table.by, *wanted.axes]:
         axis_spec(axis, kind.name)
-    _refuse_unknown(table.options, wanted.parameters, f"[[tables]] {table.file}: options")
+    options = [name for name in wanted.parameters if name not in NOT_OPTIONS]
+    _refuse_unknown(table.options, options, f"[[tables]] {table.file}: options")
     if not table.file.replace("_", "").replace("-", "").isalnum():
         raise UsageError(f"[[tables]] name {table.file!r} is no file name; take letters, digits, '-' and '_'")
 

@@ -97,7 +97,7 @@ def forces_of(tally: Tally) -> list[str]:
 
 def figures(made: Made, intakes: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     """Every file of a run but the manifest: name -> bytes. The same tallies give the same bytes."""
-    frames = {table.file: _rows(made, table) for table in made.config.tables}
+    frames = {table.file: rows(made, table) for table in made.config.tables}
     frames |= {f"coverage_{kind}": month_coverage(next(iter(of.values()))).frame() for kind, of in made.tallies.items()}
     frames["extracts"] = _extracts(intakes)
     files: dict[str, bytes] = {}
@@ -107,7 +107,8 @@ def figures(made: Made, intakes: Sequence[Mapping[str, Any]]) -> dict[str, bytes
     return files | (_pages(made, intakes) if made.config.report else {})
 
 
-def _rows(made: Made, table: Table) -> pd.DataFrame:
+def rows(made: Made, table: Table) -> pd.DataFrame:
+    """The rows of one table; raises what its measure raises."""
     axes = axes_of(table)
     inputs = [made.tallies[table.records][axes]]
     options = dict(table.options)
@@ -158,8 +159,8 @@ def _extracts(intakes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         "excluded",
         "quarantined",
     ]
-    rows = [_extract_row(one["kind"], file) for one in intakes for file in one["files"]]
-    return pd.DataFrame(rows, columns=[*columns, "reasons"])
+    lines = [_extract_row(one["kind"], file) for one in intakes for file in one["files"]]
+    return pd.DataFrame(lines, columns=[*columns, "reasons"])
 
 
 def _extract_row(kind: str, file: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from disprop.codelists import codelists, force_code
+from disprop.disclosure import FEWEST_RECORDS
 from disprop.errors import InputRefused
 from disprop.io.store.durable import file_digest
 from disprop.io.store.manifest import read_manifest
@@ -19,9 +20,11 @@ from disprop.io.store.reader import Store, open_store
 from disprop.io.store.retention import purge
 from disprop.linking import link_store
 from disprop.months import month_label
+from disprop.nightly.checks import refuse_in_vain
 from disprop.nightly.config import Config
 from disprop.nightly.extracts import Arrival, Intake, Progress, forget, take_in, total
 from disprop.nightly.figures import MANIFEST, Axes, Made, figures, manifest, wanted
+from disprop.nightly.history import gone, shrunk, unfed
 from disprop.nightly.log import Log, Say
 from disprop.nightly.publish import KEPT, is_current, prepare, put, switch
 from disprop.nightly.tallying import TallyCache
@@ -31,6 +34,8 @@ from disprop.tallies import Tally, load
 
 LIBRARIES = ("disprop", "numpy", "scipy", "pandas", "pyarrow")
 FOOTAGE = "footage"
+LOST = ("unfed", "shrunk")
+"""What became less, as it stands among what a run is made from."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,10 @@ class Outcome:
 
 
 def check(config: Config) -> list[str]:
-    """Whether a night could begin: every mapping, key and extract is found and every file can be opened; what there is,
-    in words, one line an extract. Nothing is written and no record is read.
+    """Whether a night could begin: every mapping, key and extract is found, every file can be opened, and every table
+    can be made; what there is, in words, one line an extract. Nothing is written and no record is read.
 
-    Raises InputRefused where something is missing.
+    Raises InputRefused where something is missing, UsageError where a table cannot be made, whatever the records.
     """
     lines = []
     for asked in config.extracts:
@@ -56,6 +61,7 @@ def check(config: Config) -> list[str]:
         )
     if config.population is not None:
         load(config.population)
+    refuse_in_vain(config)
     return lines
 
 
@@ -71,10 +77,14 @@ def run_nightly(config: Config, *, say: Say | None = None, progress: Progress | 
     log = Log(out / "nightly.jsonl", say)
     with log.step("prepare") as counts:
         counts["leftovers_removed"] = prepare(out)
+        refuse_in_vain(config)
     intakes = _read(config, out, log, progress)
     _keep_within_retention(config, log)
     _link(config, log)
-    made_from = _made_from(config, intakes)
+    with log.step("look back") as counts:
+        made_from = _made_from(config, intakes)
+        missed = gone(config, intakes) if made_from["unfed"] else []
+        counts |= {"files_gone": len(missed)} | {f"warnings_{name}": len(made_from[name]) for name in LOST}
     run = digest("disprop-nightly-1", msgspec.json.encode(made_from, order="sorted").decode())
     with log.step("compare") as counts:
         counts["run"], counts["new"] = run, not is_current(out, run)
@@ -87,7 +97,8 @@ def run_nightly(config: Config, *, say: Say | None = None, progress: Progress | 
         counts["run"] = run
         forget(out / KEPT / "extracts", intakes)
     told = msgspec.json.decode((out / run / MANIFEST).read_bytes())
-    return Outcome(run, published=True, warnings=tuple(told["warnings"]))
+    lost = [f"file {name} that an earlier night read is gone; its records stay" for name in missed]
+    return Outcome(run, published=True, warnings=(*told["warnings"], *lost))
 
 
 # Steps ---------------------------------------------------------------------------------------------------------------
@@ -137,7 +148,7 @@ def _make(config: Config, intakes: Sequence[Intake], made_from: Mapping[str, Any
         counts |= {"parts_tallied": cache.made, "parts_known": cache.found}
     with log.step("measure") as counts:
         files = figures(made, told)
-        warnings = [*_warnings(total(intakes), intakes), *made.warnings]
+        warnings = [*_warnings(config, intakes), *made_from["unfed"], *made_from["shrunk"], *made.warnings]
         counts |= {"files": len(files), "warnings": len(warnings)}
     with log.step("write") as counts:
         files[MANIFEST] = manifest(made, run, made_from, warnings, files)
@@ -145,9 +156,15 @@ def _make(config: Config, intakes: Sequence[Intake], made_from: Mapping[str, Any
         counts |= {"files": len(files), "bytes": sum(map(len, files.values())), "tallies_forgotten": cache.forget()}
 
 
-def _warnings(account: Any, intakes: Sequence[Intake]) -> list[str]:
-    rows = [f"{n:,} rows could not be read: {reason}" for reason, n in sorted(account.quarantined.items())]
-    return rows + [f"file left out, it could not be read: {name}" for one in intakes for name in one.left_out]
+def _warnings(config: Config, intakes: Sequence[Intake]) -> list[str]:
+    """What follows from settings and extracts."""
+    few = config.disclosure_threshold
+    quarantined = sorted(total(intakes).quarantined.items())
+    return [
+        *([f"disclosure_threshold is {few}; {FEWEST_RECORDS} or more is advised"] if few < FEWEST_RECORDS else []),
+        *(f"{n:,} rows could not be read: {reason}" for reason, n in quarantined),
+        *(f"file left out, it could not be read: {name}" for one in intakes for name in one.left_out),
+    ]
 
 
 # What the figures are made from --------------------------------------------------------------------------------------
@@ -200,6 +217,8 @@ def _made_from(config: Config, intakes: Sequence[Intake]) -> dict[str, Any]:
         "population": _population(config),
         "extracts": [one.told for one in intakes],
         "parts": dict(sorted(parts.items())),
+        "unfed": unfed(config, intakes),
+        "shrunk": shrunk(config),
         "sidecars": sorted(f"{one['part']} {one['name']} {one['key']}" for one in held.sidecars()),
     }
 
