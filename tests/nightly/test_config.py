@@ -56,7 +56,7 @@ def refusal(folder: Path, text: str) -> str:
         ("from = '2023-04'\nto = '2023-03'\n" + SEARCHES, "backwards"),
         ("from = '2023-04'\nto = '2023-05'\nlast_months = 2\n" + SEARCHES, "not both"),
         ("last_months = 0\n" + SEARCHES, "1 or more"),
-        ("disclosure_threshold = 0\n" + SEARCHES, "1 or more"),
+        ("disclosure_threshold = 2\n" + SEARCHES, "3 or more"),
         ("on_error = 'go on'\n" + SEARCHES, "stop or skip"),
         ("report = 'yes'\n" + SEARCHES, "Expected `bool`"),
         ("extracts = []\n", "no [[extracts]]"),

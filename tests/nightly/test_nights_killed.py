@@ -5,6 +5,7 @@ every kill `current` leads to a whole folder, the old one or the new, and the st
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,10 @@ EVERY_KIND = "search,force_report,footage,custody"
 
 
 def searches(home: Path) -> str:
-    """A month was published and is revised, and a third comes."""
+    """Of two months that were published, one comes again with few records and the other is gone; a third comes."""
     night(world(home, share=SHARE, tables=ONE_TABLE))
-    revise(home, share=SHARE)
+    shutil.rmtree(home / "searches" / "2023-04")
+    revise(home, share=SHARE / 3)
     revise(home, "2023-06", share=SHARE)
     return "search"
 
@@ -80,6 +82,8 @@ def test_killed_after_every_fsync_and_rename(before, tmp_path):
     assert "rename out/current" in steps
     assert any(one["before"]["left"] for one in told), "some kill leaves a folder aside, or nothing is tested"
     check(told, home, kinds)
+    warnings = json.loads(published(home)["manifest.json"])["warnings"]
+    assert len(warnings) == (2 if before is searches else 0), "what became less is published, whenever it was killed"
 
 
 @pytest.mark.parametrize("before", [nothing_yet, every_kind])
