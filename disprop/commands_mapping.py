@@ -22,7 +22,7 @@ def mapping() -> None:
 
 
 @mapping.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=click.Path(exists=True), metavar="FILE_OR_FOLDER")
 @click.option("--kind", help="Kind of record: search, force_report, footage, custody; default: what fits best.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the mapping to this file; it must not exist yet.")
 def init(file: str, kind: str | None, out: str | None) -> int:

@@ -9,6 +9,8 @@ from disprop.errors import UsageError
 
 _STORE = click.argument("path", type=click.Path(file_okay=False))
 _KIND = click.option("--kind", help="Kind of record; needed where the store has several.")
+_ONE_KIND = click.option("--kind", help="One kind of record only.")
+_ONE_DATASET = click.option("--dataset", help="One dataset only.")
 _DATASET = click.option("--dataset", help="One dataset only; needed where two fill the same months.")
 
 
@@ -42,10 +44,13 @@ def add(path: str, source: tuple[str, ...], force: str | None, mapping: str | No
     from disprop.io.store.exchange import sources
     from disprop.io.store.writer import add as add_to
 
+    without_rows: list[str] = []
     if mapping is not None:
         from disprop.io.mapped import read_mapped
 
-        done = add_to(path, read_mapped(*source, mapping=mapping, key=key_file, force=force))
+        extracts = read_mapped(*source, mapping=mapping, key=key_file, force=force)
+        done = add_to(path, extracts)
+        without_rows = [file.name for file in extracts.files if not file.read]
     else:
         done = add_to(path, *sources(source, force=force))
     click.echo(
@@ -54,24 +59,26 @@ def add(path: str, source: tuple[str, ...], force: str | None, mapping: str | No
     )
     for reason, n in done.account.quarantined.items():
         click.echo(f"warning: {n:,} rows could not be read: {reason}", err=True)
-    return WARNINGS if done.account.quarantined else OK
+    for name in without_rows:
+        click.echo(f"warning: no rows in {name}: no month is known, nothing observed", err=True)
+    return WARNINGS if done.account.quarantined or without_rows else OK
 
 
 @store.command("list")
 @_STORE
-@_KIND
-@_DATASET
+@_ONE_KIND
+@_ONE_DATASET
 def list_parts(path: str, kind: str | None, dataset: str | None) -> int:
-    """List the parts: dataset, kind, force, month, records, and the part's id.
+    """List the parts of every kind: dataset, kind, force, month, records, and the part's id.
 
     \b
     Example:
-      disprop store list searches.store
+      disprop store list kent.store --kind search
     """
-    from disprop.io.store.reader import open_store
+    from disprop.io.store.exchange import listed
     from disprop.months import month_label
 
-    for row in open_store(path, kind=kind, dataset=dataset).rows():
+    for row in listed(path, kind=kind, dataset=dataset):
         about = (row["dataset"], row["kind"], row["force"], month_label(row["month"]))
         click.echo("\t".join([*about, str(row["records"]), row["part"].decode()]))
     return OK

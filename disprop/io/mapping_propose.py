@@ -24,7 +24,7 @@ from disprop.io.mapping_place import (
     place_columns,
     separator_of,
 )
-from disprop.io.mapping_rows import find_extracts, open_extract
+from disprop.io.mapping_rows import Extract, find_extracts, open_extract
 from disprop.records import kind_of
 
 SAMPLE = 50_000
@@ -72,7 +72,7 @@ class _Draft:
 
 
 def propose_mapping(path: str | os.PathLike[str], *, kind: str | None = None) -> Proposal:
-    """A mapping for an extract, from its first 50,000 rows.
+    """A mapping for an extract, or a folder of them under the same columns, from the first 50,000 rows.
 
     Each column is placed where its name and its values leave no second reading; everything else is listed as an edit,
     in the text and in `edits`: columns not placed, values not understood, and what no file can say (the code scheme of
@@ -104,21 +104,35 @@ def propose_mapping(path: str | os.PathLike[str], *, kind: str | None = None) ->
 
 
 def _sample(path: str | os.PathLike[str]) -> tuple[list[Seen], Counter[str]]:
-    """What the columns hold in the first rows."""
+    """What the columns of the first file hold, in the first rows of all files that have the same columns."""
     notes = Counter[str]()
     members, _ = find_extracts([path])
-    with closing(open_extract(members[0], None, notes)) as extract:
-        counts = {header: Counter[str]() for header in extract.header}
-        rows = 0
-        for piece in extract.pieces(extract.header):
-            kept = [i for i in range(piece.rows) if i not in piece.left_out]
-            for header, column in piece.columns.items():
-                texts = column.to_pylist()
-                counts[header].update((texts[i] or "").strip() for i in kept)
-            rows += len(kept)
-            if rows >= SAMPLE:
-                break
+    counts: dict[str, Counter[str]] = {}
+    rows = 0
+    for member in members:
+        if rows >= SAMPLE:
+            break
+        with closing(open_extract(member, None, notes)) as extract:
+            counts = counts or {header: Counter() for header in extract.header}
+            if set(extract.header) == set(counts):
+                rows += _look(extract, counts, SAMPLE - rows)
+            else:
+                notes[f"{Path(member.name).name} has other columns and was not looked at"] += 1
     return [Seen(header, found, rows) for header, found in counts.items()], notes
+
+
+def _look(extract: Extract, counts: dict[str, Counter[str]], most: int) -> int:
+    """Counts the values of a file's first rows; returns how many rows those were, a piece beyond `most` at the most."""
+    rows = 0
+    for piece in extract.pieces(extract.header):
+        kept = [i for i in range(piece.rows) if i not in piece.left_out]
+        for header, column in piece.columns.items():
+            texts = column.to_pylist()
+            counts[header].update((texts[i] or "").strip() for i in kept)
+        rows += len(kept)
+        if rows >= most:
+            break
+    return rows
 
 
 # Head
@@ -136,8 +150,14 @@ def _head(draft: _Draft, path: Path, placed: Placed, columns: Sequence[Seen]) ->
         draft.say(f"separator = {_quoted(separator)}")
 
 
+_MONTH = r"(?<!\d)(19|20)\d\d[-_. ]?(0[1-9]|1[0-2])$"
+"""A month at the end of a name: the dataset holds all of them."""
+
+
 def _name(path: Path) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-")[:NAME_LENGTH].strip("-") or "extract"
+    whole = path.name if path.is_dir() else path.stem
+    words = re.sub(r"[^a-z0-9]+", "-", re.sub(_MONTH, "", whole.casefold())).strip("-")
+    name = words[:NAME_LENGTH].strip("-") or "extract"
     return f"{name[: NAME_LENGTH - 2]}-1" if name in TAKEN else name
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from disprop.codelists import nearest
 from disprop.errors import UsageError
+from disprop.records import KINDS
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,14 @@ class Measure:
 
     @property
     def reads(self) -> str | None:
-        """The kind of record that it must be given, or None where it makes sense of several (video of both)."""
-        return self.kind if self.population or self.kind != "search" else None
+        """The kind of record that it must be given, or None where it makes sense of several (video of both).
+
+        A figure of columns that only one kind has can be of that kind only.
+        """
+        if self.population or self.kind != "search":
+            return self.kind
+        able = [kind.name for kind in KINDS.values() if {*self.axes} <= {axis.name for axis in kind.axes}]
+        return able[0] if len(able) == 1 else None
 
     @property
     def ethnicity(self) -> str:

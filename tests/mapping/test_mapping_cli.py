@@ -127,6 +127,45 @@ def test_a_store_takes_an_extract_once(run, extract):
         assert tally(stored, by=[axis]).frame().equals(counted(extract, axis).frame())
 
 
+def test_a_header_alone_is_stored_as_nothing_with_a_warning(run, extract):
+    text = (extract / "extract.csv").read_text()
+    (extract / "extract.csv").write_text(text.splitlines()[0] + "\n")
+    code, out, err = run("store", "add", extract / "kent.store", *options(extract))
+    assert code == 4
+    assert "0 parts added" in out
+    assert err == f"warning: no rows in {extract / 'extract.csv'}: no month is known, nothing observed\n"
+    (extract / "more.csv").write_text(text)
+    code, out, err = run("store", "add", extract / "kent.store", extract / "more.csv", *options(extract))
+    assert (code, "12 parts added" in out, err.count("warning")) == (4, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset"),
+    [("searches-2023-04", "searches"), ("Stop_Search_202304", "stop-search"), ("2023-04", "extract"),
+     ("uof 2023", "uof-2023"),
+     ("batch-120230412", "batch-120230412")],
+)  # fmt: skip
+def test_the_dataset_is_not_named_after_one_month(run, extract, name, dataset):
+    path = (extract / "extract.csv").rename(extract / f"{name}.csv")
+    assert f'name = "{dataset}"\n' in run("mapping", "init", path, "--kind", "search")[1]
+
+
+def test_init_takes_a_folder_as_check_does(run, extract):
+    """Its first files count together: what only the second one says is asked about, other columns are named."""
+    folder = extract / "searches"
+    folder.mkdir()
+    header, *lines = (extract / "extract.csv").read_text().splitlines()
+    (folder / "a-2023-04.csv").write_text("\n".join([header, *lines[:100]]) + "\n")
+    (folder / "b-2023-05.csv").write_text("\n".join([header, *lines[100:]]) + "\n")
+    (folder / "c.csv").write_text("Another,Column\n1,2\n")
+    code, out, _ = run("mapping", "init", folder, "--kind", "search")
+    whole = run("mapping", "init", extract / "extract.csv", "--kind", "search")[1]
+    assert code == 4
+    assert 'name = "searches"\n' in out
+    assert "# Noted: c.csv has other columns and was not looked at" in out
+    assert out.partition("kind =")[2] == whole.partition("kind =")[2]
+
+
 def test_another_key_replaces_and_never_mixes(run, extract):
     run("store", "add", extract / "kent.store", *options(extract))
     (extract / "secret.key").write_text("another invented secret")

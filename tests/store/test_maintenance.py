@@ -279,6 +279,56 @@ def test_the_commands(tmp_path):
     assert run("store", "verify", store)[1] == 3
 
 
+@pytest.fixture
+def two_kinds(tmp_path):
+    """A store of searches and of reports of force of the same month."""
+    made = dp.synthetic.make_encounters(months=["2023-06"])
+    add(tmp_path / "both", made.source("search"), made.source("force_report"))
+    return tmp_path / "both", made
+
+
+def test_a_store_of_two_kinds_is_listed_whole_and_by_kind(two_kinds):
+    store, made = two_kinds
+    said, code = run("store", "list", store)
+    lines = [line.split("\t") for line in said.splitlines()]
+    assert code == 0
+    assert [(line[1], int(line[4])) for line in lines] == [
+        ("force_report", made.force_reports.num_rows), ("search", made.searches.num_rows),
+    ]  # fmt: skip
+    assert run("store", "list", store, "--kind", "search")[0].splitlines() == said.splitlines()[1:]
+    with pytest.raises(UsageError, match="no kind 'searches'; did you mean"):
+        run("store", "list", store, "--kind", "searches")
+
+
+@pytest.mark.parametrize("name", ["find_rate", "possession_only_share", "drug_find_rate", "bounds_with_video"])
+def test_a_measure_of_one_kind_takes_it_from_a_store_of_several(two_kinds, name):
+    asked = ("measure", name, two_kinds[0], "--by", "force", "--format", "csv")
+    said, code = run(*asked)
+    assert code == 0
+    assert said == run(*asked, "--kind", "search")[0]
+    with pytest.raises(UsageError, match="of the kind search; leave out --kind force_report"):
+        run(*asked, "--kind", "force_report")
+
+
+def test_a_measure_of_several_kinds_asks_which(two_kinds):
+    with pytest.raises(UsageError, match="kinds force_report, search; name one with"):
+        run("measure", "share_on_video", two_kinds[0], "--by", "force")
+    assert run("measure", "share_on_video", two_kinds[0], "--by", "force", "--kind", "force_report")[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "others"), [("search", {"tactics", "incident"}), ("force_report", {"outcome", "object"})]
+)
+def test_an_export_has_the_columns_of_its_kind_only(two_kinds, tmp_path, kind, others):
+    store, made = two_kinds
+    run("store", "export", store, tmp_path / "x.parquet", "--kind", kind)
+    found = pq.read_table(tmp_path / "x.parquet")
+    columns = {"search": made.searches, "force_report": made.force_reports}[kind].column_names
+    assert not others & set(found.column_names)
+    assert {name for name in columns if name != "month"} <= set(found.column_names)
+    assert set(found.column_names) <= {*columns, "part_month", "month"}
+
+
 def test_explain_of_files_says_what_is_read(tmp_path):
     files = dp.synthetic.write_police_uk(tmp_path)
     explained = run("measure", "rate_ratio", files[0], "--by", "force,ethnicity_self", "--explain")[0]

@@ -9,13 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from disprop.codelists import nearest
 from disprop.errors import InputRefused, UsageError
 from disprop.io.frames import read_frame
 from disprop.io.police_uk import read_police_uk
 from disprop.io.store.durable import publish
-from disprop.io.store.manifest import FOLDERS
+from disprop.io.store.manifest import FOLDERS, read_manifest
 from disprop.io.store.reader import Store
-from disprop.records import PART_MONTH, Source
+from disprop.records import KINDS, PART_MONTH, Source
 
 _TYPES = {"label": pa.string(), "month": pa.int32(), "degrees": pa.float64(), "key": pa.uint64()}
 _TYPES |= {"uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32()}
@@ -26,8 +27,8 @@ def export(store: Store, path: str | PathLike[str]) -> int:
 
     Labels are the source's own, blank is null (CSV: nothing), times are UTC, `month` is the analysis month as months
     since January 1970, and `part_month` that of the file it came from. Columns of sidecars come too (what was found out
-    about footage). Parts stand by force and month, rows in the order of their source. What was exported can be added to
-    a store again; columns of sidecars are then made again, not read.
+    about footage), columns of other kinds in the store do not. Parts stand by force and month, rows in the order of
+    their source. What was exported can be added to a store again; columns of sidecars are then made again, not read.
 
     Raises UsageError for another ending.
     """
@@ -35,12 +36,32 @@ def export(store: Store, path: str | PathLike[str]) -> int:
     if path.suffix not in (".parquet", ".csv"):
         raise UsageError(f"{path.name} ends neither in .parquet nor in .csv; choose one of them")
     schema = pa.schema(
-        [(name, _TYPES.get(kind, pa.timestamp("s", "UTC"))) for name, kind in store.columns.items()]
+        [(name, _TYPES.get(kind, pa.timestamp("s", "UTC"))) for name, kind in _own_columns(store).items()]
         + [(PART_MONTH, pa.int32())]
     )
     write = _parquet if path.suffix == ".parquet" else _csv
     publish(path, lambda file: write(file, schema, _plain(store, schema)))
     return store.account.read
+
+
+def listed(path: str | PathLike[str], *, kind: str | None = None, dataset: str | None = None) -> list[dict[str, Any]]:
+    """Rows of a store's manifest, one a part, of every kind and dataset unless one is named: by kind, force, month.
+
+    Raises UsageError for a kind or a dataset that the store does not have.
+    """
+    rows = read_manifest(Path(path)).table.to_pylist()
+    for name, wanted in (("kind", kind), ("dataset", dataset)):
+        known = sorted({row[name] for row in rows})
+        if wanted is not None and wanted not in known:
+            raise UsageError(f"the store has no {name} {wanted!r}{nearest(wanted, known)}")
+        rows = [row for row in rows if wanted in (None, row[name])]
+    return sorted(rows, key=lambda row: (row["kind"], row["force"], row["month"], row["dataset"]))
+
+
+def _own_columns(store: Store) -> dict[str, str]:
+    """The columns that records of the store's kind can have, and those of their sidecars; not those of other kinds."""
+    own = {spec.name for spec in KINDS[store.kind].columns} | store.beside.columns.keys()
+    return {name: kind for name, kind in store.columns.items() if name in own}
 
 
 def _plain(store: Store, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
