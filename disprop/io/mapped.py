@@ -21,7 +21,6 @@ import numpy as np
 from disprop.codelists import force_code, nearest
 from disprop.errors import UsageError
 from disprop.io.archive import Member, Progress, refuse_changed
-from disprop.io.choice import refuse_two_files
 from disprop.io.intake import FEWEST_TO_REFUSE, FileAccount, check_balance
 from disprop.io.mapped_rows import Bound, MappedRows
 from disprop.io.mapping import NEUTRAL, ColumnMapping, header_key, read_mapping
@@ -35,6 +34,7 @@ from disprop.io.rules import (
     NO_SUCH_COLUMN,
     NOTHING_OBSERVED,
     SAME_CONTENT,
+    TWO_FILES,
     UNMAPPED_COLUMN,
     refuse,
 )
@@ -115,9 +115,20 @@ class _Intake:
         for slot in file.slots:
             feeding = self.feeding.setdefault(slot, [])
             if feeding and not several:
-                refuse_two_files(f"{slot[0]} {month_label(slot[1])}", feeding[0].name, file.name)
+                _refuse_two_files(slot, feeding[0].name, file.name)
             feeding.append(file)
         self.files.append(file)
+
+
+def _refuse_two_files(slot: tuple[str, int], first: str, second: str) -> None:
+    """Two editions, unless the mapping says the wrong clock, which moves rows near midnight to the next month."""
+    refuse(
+        TWO_FILES,
+        f"{slot[0]} {month_label(slot[1])}",
+        f"it is in {first} and in {second}; if they are two editions, give one of them; if their times are in UTC, or "
+        "by the clock on the wall, check time_zone in the mapping; if a month may stand in several files, declare "
+        'months = "several"',
+    )
 
 
 class Extracts:

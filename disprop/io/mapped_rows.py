@@ -160,7 +160,8 @@ class MappedRows:
                 f'{name} has times without an offset; declare time_zone = "Europe/London" (the clock on the wall) '
                 'or "UTC" in the mapping',
             )
-        self.account.notes.update(found.notes)
+        which = "" if name == "event_time" else f": {name}"  # a row with three times would count three times otherwise
+        self.account.notes.update({f"{note}{which}": n for note, n in found.notes.items()})
         return found
 
     def _readings(self, piece: Piece, name: str) -> Readings | None:

@@ -135,19 +135,32 @@ def _plain(word: str) -> str:
 
 
 def _refuse_coded(column: LabelColumn, word: str) -> None:
-    means = {
+    means = _meanings(column, word)
+    if not means:
+        return
+    told = word if len(set(means.values())) > 1 else _TELLING
+    said = ", ".join(f"{code} under {scheme}" for scheme, code in _meanings(column, told).items())
+    is_a_code = "" if told == word else "is a code; "
+    refuse(
+        NO_SCHEME,
+        column.file,
+        f"{word!r} in {column.name} {is_a_code}{'' if told == word else repr(told) + ' '}is {said}; "
+        "declare `scheme` in the mapping, or map the value",
+    )
+
+
+_TELLING = "O1"
+"""A code that the schemes read differently, which shows why one must be declared; most codes they read alike."""
+
+
+def _meanings(column: LabelColumn, word: str) -> dict[str, str]:
+    """What a word means in the column under each scheme that knows it."""
+    return {
         scheme: code
         for scheme in SCHEMES
         for name in column.mapping.codelists(column.name)
         if (code := labels(name, scheme).get(normalise(word)))
     }
-    if means:
-        said = ", ".join(f"{code} under {scheme}" for scheme, code in means.items())
-        refuse(
-            NO_SCHEME,
-            column.file,
-            f"{word!r} in {column.name} is {said}; declare `scheme` in the mapping, or map the value",
-        )
 
 
 def age_band(name: str, years: str) -> str | None:

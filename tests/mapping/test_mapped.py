@@ -147,6 +147,14 @@ def test_one_code_two_meanings(tmp_path, scheme, group):
     assert counted["ethnicity_self_19"].tolist() == [group]
 
 
+def test_a_code_that_all_schemes_read_alike_is_refused_with_one_that_they_do_not(tmp_path):
+    path = wrote(tmp_path / "x.csv", HEADER + ROW)
+    with pytest.raises(InputRefused, match=r"'W1' in ethnicity_self is a code; 'O1' is .* under pace2023, ") as why:
+        rows(read(path, MAPPING.replace('scheme = "pace2023"\n', "")))
+    said = str(why.value).partition("'O1' is ")[2].partition(";")[0]
+    assert len({one.partition(" under ")[0] for one in said.split(", ")}) > 1, said
+
+
 @pytest.mark.parametrize("code", ["W1", "O1", "W4", "IC3"])
 def test_coded_ethnicity_needs_a_declared_scheme(tmp_path, code):
     path = wrote(tmp_path / "x.csv", HEADER + ROW.replace("W1", code))
@@ -236,6 +244,15 @@ def test_further_times_may_be_blank(tmp_path):
     assert [row["uploaded_time"] is None for row in found] == [False, True, True]
     assert source.account.notes[rules.BEFORE_START] == 1
     assert source.account.notes[f"{rules.TIME_LEFT_BLANK}: uploaded_time"] == 1
+
+
+def test_a_note_counts_a_row_once_however_many_times_it_has(tmp_path):
+    text = "Clip,Start,End,Up\n" + "e1,01/04/2019 10:00,01/04/2019 10:05,02/04/2019 09:00\n" * 4
+    source = read(wrote(tmp_path / "x.csv", text), FOOTAGE)
+    assert len(rows(source)) == 4
+    assert {name: n for name, n in source.account.notes.items() if name.startswith(rules.LOCAL_TIME)} == {
+        rules.LOCAL_TIME: 4, f"{rules.LOCAL_TIME}: end_time": 4, f"{rules.LOCAL_TIME}: uploaded_time": 4,
+    }  # fmt: skip
 
 
 def test_a_clip_by_its_length(tmp_path):

@@ -26,8 +26,10 @@ def test_a_file_of_many_months_fills_many_parts(tmp_path):
 def test_a_month_in_two_files(tmp_path):
     wrote(tmp_path / "a.csv", HEADER + ROW)
     wrote(tmp_path / "b.csv", HEADER + ROW * 2)
-    with pytest.raises(InputRefused, match=rules.TWO_FILES):
+    with pytest.raises(InputRefused, match=rules.TWO_FILES) as why:
         rows(read(tmp_path))
+    assert "check time_zone in the mapping" in str(why.value)
+    assert 'declare months = "several"' in str(why.value)
     both = read(tmp_path, 'months = "several"\n' + MAPPING)
     assert len(rows(both)) == 3
     assert both.parts["rows"].tolist() == [3]
