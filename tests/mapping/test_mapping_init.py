@@ -152,8 +152,13 @@ def test_a_name_that_may_mean_two_columns_is_asked_about_with_both(tmp_path, hea
     assert "its name may mean incident or reference" in edit.question
 
 
-@pytest.mark.parametrize(("kind", "header", "both"), [("footage", "ID", {"media", "reference"}),
-                                                      ("search", "Subject Ethnicity", {"ethnicity_self", "ethnicity_officer"})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "header", "both"),
+    [
+        ("footage", "ID", {"media", "reference"}),
+        ("search", "Subject Ethnicity", {"ethnicity_self", "ethnicity_officer"}),
+    ],
+)
 def test_other_names_of_two_meanings(tmp_path, kind, header, both):
     path = tmp_path / "extract.csv"
     values = ("White", "Black") if kind == "search" else ("A7731", "A7732")
@@ -171,6 +176,7 @@ def test_with_its_edits_the_invented_force_has_its_references_and_its_tally(enco
     truth |= dict(zip(when, ("event_time:date", "event_time:time"))) if len(when) > 1 else {}
     proposal = propose_mapping(path, kind=kind)
     assert {header: name for header, name in proposal.placed.columns.items() if truth[header] != name} == {}
+    assert proposal.placed.columns.get("LPA") == (None if kind == "footage" else "command_unit")
     zone = "UTC" if kind == "footage" else "Europe/London"
     answers = {"force": '"kent"', "scheme": '"pace2023"', "time_zone": f'"{zone}"'}
     source = read_mapped(path, mapping=parse_mapping(made(proposal, answers, truth, {}, {})), key=KEY)
