@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from disprop.codelists import code_lookup, codelist
+from disprop.codelists import code_lookup, codelist, nearest
 from disprop.errors import UsageError
 from disprop.io.store.manifest import Manifest, read_manifest
 from disprop.io.store.reader import Store
@@ -130,8 +130,8 @@ def link_store(
     label (`records` for the records' own clock); these are taken as given. progress: called as `progress(parts done,
     parts in all, force and month)`.
 
-    Raises UsageError for a kind that is not linked, InputRefused for a folder that is no store, or while another
-    process changes it.
+    Raises UsageError for a kind that is not linked, or a clock of a system of which the store has no footage;
+    InputRefused for a folder that is no store, or while another process changes it.
 
     >>> import tempfile
     >>> import disprop as dp
@@ -172,6 +172,7 @@ class _Run:
         footage = Store(folder, manifest, _of_kinds(manifest, [FOOTAGE]))
         keys = {one["key"] for one in manifest.sidecars() if one["name"] == VIDEO}
         rows = {row["part"].decode(): row for row in footage.rows()}
+        _refuse_strange_clocks(clocks, footage, {row["scheme"] for row in rows.values()})
         records = Store(folder, manifest, _of_kinds(manifest, kinds))
         return cls(records, footage, settings, clocks, Neighbours(manifest), keys, rows)
 
@@ -213,6 +214,13 @@ def _refuse_unknown(kinds: Sequence[str], settings: LinkSettings) -> None:
         raise UsageError(f"{', '.join(sorted(strange))} cannot be linked to footage; {', '.join(LINKED_KINDS)} can")
     if settings.offsets or settings.summer_offsets:
         raise UsageError("offsets of the settings are by number, and a store has systems by name; give clocks=")
+
+
+def _refuse_strange_clocks(clocks: Mapping[str, int], footage: Store, schemes: set[str]) -> None:
+    labels = {label for scheme in schemes for label in footage.manifest.labels(scheme, "system") if label}
+    known = [RECORDS_CLOCK, *sorted(labels)]
+    for system in sorted({*clocks} - {*known}):
+        raise UsageError(f"clock: the store has no footage of a system {system!r}{nearest(system, known)}")
 
 
 def _of_kinds(manifest: Manifest, kinds: Sequence[str]) -> np.ndarray:
@@ -314,8 +322,8 @@ def _linked(
 def _clock(where: tuple[str, str, str], names: Mapping[int, str], found: ClockOffset) -> Clock:
     off = corrected(LinkSettings(), [found])
     return Clock(
-        *where, names[found.system], found.seconds, found.summer_seconds, found.n_pairs, found.spread, found.by, found.pattern,
-        corrected=bool(off.offsets or off.summer_offsets),
+        *where, names[found.system], found.seconds, found.summer_seconds, found.n_pairs, found.spread, found.by,
+        found.pattern, corrected=bool(off.offsets or off.summer_offsets),
     )  # fmt: skip
 
 

@@ -117,7 +117,8 @@ def _refuse_trend(tally: Tally, names: Sequence[str], retention: Retention | Non
     if "month" in names and retention is None and len(tally.axis("month")) > 1:
         raise Refused(
             "by month, this share falls with the age of footage and breaks where retention changed; say how long it "
-            'was kept, such as retention=[("2024-12", 84), (None, 365)] with as_of="2025-06-30"'
+            'was kept, such as --retention "84 until 2024-12, 365" --as-of 2025-06-30; in Python '
+            'retention=[("2024-12", 84), (None, 365)] with as_of="2025-06-30"'
         )
 
 
@@ -208,7 +209,7 @@ def _blocks(tally: Tally, states: States, measure: str, confidence: float) -> pd
 def _state_rows(
     tally: Tally, states: States, measure: str, name: str, codes: Sequence[str], confidence: float
 ) -> pd.DataFrame:
-    yes, unknown = states.of(*codes), states.of(*NOT_KNOWN)
+    yes, unknown, blank = states.of(*codes), states.of(*NOT_KNOWN), states.of("blank")
     known = states.of(*LINKED, *NOT_FOUND)
     every = known + unknown
     answers = Answers(states.axes, yes, known - yes, unknown, every, unknown, *months_behind(tally, states.axes))
@@ -216,7 +217,13 @@ def _state_rows(
     expired = states.of(EXPIRED)[every > 0].reshape(-1)
     notes = states.notes[every > 0].reshape(-1)
     left_out = [f"{n:,} expired are left out" if n else "" for n in expired]
-    return _named(frame, states, name, [join_flags(*texts) for texts in zip(notes, left_out)])
+    never = [_never_linked(int(n), int(of)) for n, of in zip(blank[every > 0], every[every > 0])]
+    return _named(frame, states, name, [join_flags(*texts) for texts in zip(never, notes, left_out)])
+
+
+def _never_linked(blank: int, every: int) -> str:
+    """How many records of a cell were never linked, and what to do about it."""
+    return f"{blank:,} of {every:,} were never linked: run `disprop link`, which says why any stay so" if blank else ""
 
 
 def _apart_rows(tally: Tally, states: States, measure: str, code: str, confidence: float) -> pd.DataFrame:

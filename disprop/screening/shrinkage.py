@@ -118,7 +118,7 @@ def shrunken_proportion_interval(
     used = _usable(x, n)
     share = x[used].sum() / n[used].sum()
     if share == 1:
-        raise Refused("every trial is an event: there is nothing to shrink")
+        raise Refused("every share is 100%, so that they do not differ and none is drawn towards the others")
     mixture = _mixture(x[used], n[used], float(np.median(n[used])), _beta_centre, _beta_likelihood)
     given = used & (n >= fewest)
     return _shrunken(x, n, given, mixture, confidence, _beta_mean, _beta_cdf, _beta_quantile)
@@ -131,7 +131,7 @@ def _usable(x: FloatArray, n: FloatArray) -> NDArray[np.bool_]:
     if used.sum() < FEWEST_CELLS:
         raise Refused(f"shrinkage needs at least {FEWEST_CELLS} cells; {used.sum()} have a count and an exposure")
     if not x[used].any():
-        raise Refused("no events in any cell: there is no common figure to shrink to")
+        raise Refused("every count is 0, so that there is no common figure to draw the cells towards")
     return used
 
 

@@ -484,6 +484,19 @@ def test_what_cannot_be_linked_is_refused(linked):
         link_store(linked, settings=LinkSettings(offsets={0: 5}))
 
 
+def test_a_clock_of_a_system_that_the_store_has_not_is_refused_with_the_nearest_name(made, tmp_path):
+    path = made.store(tmp_path / "force.store", "search", "footage")
+    with pytest.raises(UsageError, match=r"no footage of a system 'system Z'; did you mean 'system [AB]'"):
+        link_store(path, clocks={"system Z": 60})
+    refused = CliRunner().invoke(cli, ["link", str(path), "--clock", "system Z=60"])
+    assert isinstance(refused.exception, UsageError)
+    assert {label for _, label in by_label(path)} == {"blank"}
+    bare = made.store(tmp_path / "bare.store", "search")
+    with pytest.raises(UsageError, match="no footage of a system 'system A'; known: records"):
+        link_store(bare, clocks={"system A": 60})
+    assert link_store(bare, clocks={"records": 60}).without_footage == len(MONTHS)
+
+
 def test_what_records_say_of_links_is_left_out_when_they_are_added(made, tmp_path, plain_clocks):
     """An export carries what was found; a store that takes it in makes that again from its own footage."""
     table = made.tables["search"]
@@ -547,7 +560,7 @@ def test_the_command_warns_of_months_without_footage(made, tmp_path, plain_clock
     path = made.without_months("footage", "2023-05").store(tmp_path / "force.store", "search", "footage")
     run = CliRunner().invoke(cli, ["link", str(path)], standalone_mode=False)
     assert run.return_value == 4
-    assert "1 parts are of months without a footage extract" in run.stderr
+    assert "1 parts are of months without a footage extract: they stay blank (never linked)" in run.stderr
 
 
 def test_the_sidecar_of_links_is_named(linked):

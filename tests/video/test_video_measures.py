@@ -51,6 +51,9 @@ def test_tiers_and_reasons_add_up_to_all_that_is_known():
 
 
 def test_by_month_it_is_refused_without_the_cut():
+    both = r"""--retention "84 until 2024-12, 365" --as-of 2025-06-30; in Python retention=\["""
+    with pytest.raises(Refused, match=both):
+        dp.share_linked_to_video(tallied(), by=["month"])
     with pytest.raises(Refused, match="say how long it was kept"):
         dp.share_linked_to_video(tallied(), by=["month"])
     with pytest.raises(Refused):
@@ -110,6 +113,15 @@ def test_records_never_linked_have_no_share():
     one = dp.share_linked_to_video(tallied(rows), by=[]).iloc[0]
     assert np.isnan(one.estimate)
     assert one.flag.startswith("refused")
+
+
+def test_records_never_linked_say_what_to_run():
+    rows = [{**row, "video_link": None} for row in ROWS]
+    for measure in (dp.share_linked_to_video, dp.shrunken_share_linked_to_video):
+        flags = measure(tallied(rows), by=["gender"])["flag"]
+        assert flags.str.contains(r"\d+ of \d+ were never linked: run `disprop link`, which says why any stay so").all()
+    linked = [row for row in ROWS if row["video_link"]]
+    assert not dp.share_linked_to_video(tallied(linked), by=[])["flag"].str.contains("never linked").any()
 
 
 @pytest.mark.parametrize("unlinked", range(272, 282))
@@ -196,6 +208,16 @@ def test_officers_are_shrunken_with_limits_in_the_order_of_their_pseudonyms():
     assert np.isnan(of(frame, officer="few").estimate)
     assert "fewer than 10" in of(frame, officer="few").flag
     assert np.isnan(of(frame, officer="blank").estimate)
+
+
+@pytest.mark.parametrize(
+    ("link", "says"), [("exact reference", "every share is 100%, so that"), ("no footage", "every count is 0, so that")]
+)
+def test_where_officers_do_not_differ_it_says_so_in_plain_words(link, says):
+    rows = [{**ROWS[0], "officer": f"{i % 12:016x}", "video_link": link} for i in range(240)]
+    frame = dp.shrunken_share_linked_to_video(tallied(rows, by=("officer", "video_link")))
+    assert frame["estimate"].isna().all()
+    assert frame["flag"].str.contains(says).all()
 
 
 def test_an_officer_needs_ten_records_whatever_is_asked():
