@@ -11,7 +11,7 @@ LOCKED = 5
 
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
-@click.option("--check", "only_check", is_flag=True, help="Check the file, what it names, and that every table can be made; do nothing.")
+@click.option("--check", "only_check", is_flag=True, help="Check the file, what it names, and every table; do nothing.")
 def nightly(config: str, only_check: bool) -> int:
     """Take in new and revised extracts, and publish the figures: a new folder, and one switch of `current`.
 
