@@ -35,22 +35,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LISTED = 62
+"""Most letters of a command's line in the list of commands."""
+
+
 class Commands(click.Group):
-    """A group whose rarely used subgroups are imported when they are asked for."""
+    """A group whose rarely used commands are imported when they are asked for, not to be listed."""
 
     later: ClassVar[dict[str, tuple[str, str]]] = {
-        "audit": ("disprop.audit.commands", "audit"),
-        "forces": ("disprop.commands_forces", "forces"),
-        "months": ("disprop.commands_forces", "months"),
-        "nightly": ("disprop.commands_nightly", "nightly"),
-        "looks": ("disprop.commands_forces", "looks"),
-        "mapping": ("disprop.commands_mapping", "mapping"),
-        "persons": ("disprop.commands_persons", "persons"),
-        "sentinels": ("disprop.commands_forces", "sentinels"),
-        "link": ("disprop.commands_video", "link"),
-        "force": ("disprop.commands_force", "force"),
-        "store": ("disprop.commands_store", "store"),
+        "audit": ("disprop.audit.commands", "The audit of reasonable grounds: a sample whose every step..."),
+        "force": ("disprop.commands_force", "Use of force: published tables, figures beside searches and..."),
+        "forces": ("disprop.commands_forces", "Forces side by side: is one further from the others than..."),
+        "link": ("disprop.commands_video", "Link searches and force reports to body-worn-video footage,..."),
+        "looks": ("disprop.commands_forces", "Many looks at once: lists that say how much of them is..."),
+        "mapping": ("disprop.commands_mapping", "Read extracts of a force's own systems: propose a mapping..."),
+        "months": ("disprop.commands_forces", "Month by month: charts with a budget of false alarms,..."),
+        "nightly": ("disprop.commands_nightly", "Take in new and revised extracts, and publish the figures:..."),
+        "persons": ("disprop.commands_persons", "People, not searches: how many, how often, per 1,000..."),
+        "sentinels": ("disprop.commands_forces", "What is odd about the files that came: missing, partial,..."),
+        "store": ("disprop.commands_store", "Keep records in a store, and look after it."),
     }
+    """Name of a command -> the module that has it under that name, and its line in the list of commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *self.later])
@@ -60,9 +65,15 @@ class Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         from importlib import import_module
 
-        module, name = self.later[cmd_name]
-        command: click.Command = getattr(import_module(module), name)
+        command: click.Command = getattr(import_module(self.later[cmd_name][0]), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing those that come later."""
+        lines = {name: command.get_short_help_str(LISTED) for name, command in self.commands.items()}
+        lines |= {name: line for name, (_, line) in self.later.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(lines.items()))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from disprop.errors import UsageError
+from disprop.records import PERSONAL
 from disprop.results import COLUMNS
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 FEWEST_RECORDS = 10
 """Records that a row about one officer or person needs."""
-PERSONAL = ("officer", "other_officer", "person")
-"""Axes of which every code is somebody."""
 CONFIDENTIAL = "[c]"
 """Shorthand of the Government Analysis Function: confidential."""
 

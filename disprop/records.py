@@ -147,6 +147,8 @@ CUSTODY = (
 OPEN_LISTS = ("area", "command_unit", "officer")
 """Lists whose codes are those that occur; a tally has at most one such axis beside force and month."""
 HOUR = "hour"
+PERSONAL = ("officer", "other_officer", "person")
+"""Columns and axes of which every code is somebody."""
 
 
 @dataclass(frozen=True)

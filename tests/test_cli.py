@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
 
@@ -277,3 +278,16 @@ def test_labels_that_nobody_knows_end_in_warnings(run, records, tmp_path):
 def test_months_of_the_fixture_are_those_asked_for(records):
     parts = dp.tally([records / "files"], by=[]).parts
     assert sorted(parts["month"].tolist()) == [month_number(month) for month in MONTHS]
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself():
+    context = click.Context(cli.cli)
+    for name, (_, line) in cli.Commands.later.items():
+        command = cli.cli.get_command(context, name)
+        assert (command.name, command.get_short_help_str(cli.LISTED)) == (name, line)
+
+
+def test_help_imports_no_command_that_it_lists():
+    code = "import sys; sys.argv[1:] = ['--help']; import disprop.cli as c\ntry: c.main()\nexcept SystemExit: pass\n"
+    code += "assert not [name for name in sys.modules if 'commands_' in name or name == 'disprop.audit'], sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

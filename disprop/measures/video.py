@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from disprop.disclosure import PERSONAL
 from disprop.errors import Refused, UsageError
 from disprop.intervals import proportion_interval
 from disprop.measures.looks import restated
 from disprop.measures.shares import Answers, months_behind, of_covered_months, rows_by, share_frame
 from disprop.months import month_label, month_number
+from disprop.records import PERSONAL
 from disprop.results import join_flags, result_frame
 from disprop.screening import shrunken_proportion_interval
 from disprop.screening.shrinkage import FEWEST_TRIALS
