@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 import disprop as dp
 from disprop.cli import cli
-from disprop.disclosure import CONFIDENTIAL, PERSONAL, suppressed
+from disprop.disclosure import CONFIDENTIAL, suppressed
 from disprop.errors import UsageError
+from disprop.records import PERSONAL
 from disprop.results import COLUMNS, result_frame
 from tests.invent import many, with_video
 from tests.sources import Rows
