@@ -29,10 +29,13 @@ def store() -> None:
 @_STORE
 @click.argument("source", nargs=-1, required=True)
 @click.option("--force", metavar="ID", help="Force of files that name none.")
+@click.option("--kind", default="search", show_default=True, help="What Parquet or CSV of canonical columns holds.")
 @mapping_option
 @key_option
-def add(path: str, source: tuple[str, ...], force: str | None, mapping: str | None, key_file: str | None) -> int:
-    """Add records: police.uk files, archives, Parquet, or a force's own extracts by a mapping.
+def add(
+    path: str, source: tuple[str, ...], force: str | None, kind: str, mapping: str | None, key_file: str | None
+) -> int:
+    """Add records: police.uk files, archives, Parquet, or a force's own extracts by a mapping (which names the kind).
 
     What is there already is replaced, never added twice.
 
@@ -52,7 +55,7 @@ def add(path: str, source: tuple[str, ...], force: str | None, mapping: str | No
         done = add_to(path, extracts)
         without_rows = [file.name for file in extracts.files if not file.read]
     else:
-        done = add_to(path, *sources(source, force=force))
+        done = add_to(path, *sources(source, force=force, kind=kind))
     click.echo(
         f"{done.added:,} parts added, {done.replaced:,} replaced, {done.unchanged:,} there already; "
         f"{done.records:,} records written"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from disprop.months import month_number
 from disprop.provenance import Account, part_row, parts
-from disprop.records import KINDS
+from disprop.records import KINDS, PART_MONTH
 from disprop.synthetic.records import DATASET
 
 BATCH = 65_536
@@ -34,7 +34,10 @@ class TableSource:
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Record batches of at most 65,536 rows; `columns` names those wanted (`force` and `month` always come)."""
         names = [name for name in self._table.column_names if columns is None or name in columns | {"force", "month"}]
-        yield from self._table.select(names).combine_chunks().to_batches(max_chunksize=BATCH)
+        table = self._table.select(names)
+        if columns is not None and PART_MONTH in columns:
+            table = table.append_column(PART_MONTH, pa.array(self._part_months.astype(np.int32)))
+        yield from table.combine_chunks().to_batches(max_chunksize=BATCH)
 
     @property
     def columns(self) -> set[str]:
@@ -42,10 +45,13 @@ class TableSource:
         return {*self._table.column_names}
 
     @cached_property
-    def parts(self) -> np.ndarray:
+    def _part_months(self) -> np.ndarray:
         months = np.array(self._months)
-        month = self._table["month"].to_numpy()
-        nearest = months[np.abs(month[:, None] - months).argmin(axis=1)]
+        return months[np.abs(self._table["month"].to_numpy()[:, None] - months).argmin(axis=1)]
+
+    @cached_property
+    def parts(self) -> np.ndarray:
+        nearest = self._part_months
         force = self._table["force"].combine_chunks().dictionary[0].as_py()
         return parts(
             part_row(

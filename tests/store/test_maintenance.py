@@ -238,6 +238,40 @@ def test_what_is_exported_and_added_again_gives_the_same_counts(tmp_path, ending
     assert one.axes == two.axes
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize("kind", ["force_report", "footage", "custody"])
+def test_every_kind_is_exported_and_added_again(tmp_path, kind, ending):
+    made = dp.synthetic.make_encounters(months=("2023-04", "2023-05"))
+    add(tmp_path / "one", made.source(kind))
+    out = tmp_path / f"records.{ending}"
+    n = export(open_store(tmp_path / "one"), out)
+    add(tmp_path / "two", *sources([out], kind=kind))
+    one, two = (plain_rows(tmp_path / name) for name in ("one", "two"))
+    assert len(one) == n == len(getattr(made, made_name(kind)))
+    assert one == two
+
+
+def made_name(kind):
+    return {"force_report": "force_reports"}.get(kind, kind)
+
+
+def plain_rows(folder):
+    """Every record as a dict of what it has, in the order of the store."""
+    batches = open_store(folder).batches()
+    return [{k: v for k, v in row.items() if v is not None} for batch in batches for row in batch.to_pylist()]
+
+
+def test_csv_that_is_broken_or_of_no_known_kind_is_refused(tmp_path):
+    (tmp_path / "bad.csv").write_text("month,officer\n639,not a number\n", encoding="utf-8")
+    with pytest.raises(InputRefused, match=r"bad\.csv cannot be read as CSV"):
+        add(tmp_path / "s", *sources([tmp_path / "bad.csv"], kind="footage"))
+    with pytest.raises(UsageError, match="no kind of record 'clips'"):
+        sources([tmp_path / "bad.csv"], kind="clips")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputRefused, match="neither"):
+        sources([tmp_path / "empty"], kind="footage")
+
+
 def test_an_ending_that_is_neither_is_refused(nights, tmp_path):
     with pytest.raises(UsageError, match=r"neither in \.parquet nor in \.csv"):
         export(open_store(nights), tmp_path / "x.xlsx")

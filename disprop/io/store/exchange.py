@@ -16,10 +16,13 @@ from disprop.io.police_uk import read_police_uk
 from disprop.io.store.durable import publish
 from disprop.io.store.manifest import FOLDERS, read_manifest
 from disprop.io.store.reader import Store
-from disprop.records import KINDS, PART_MONTH, Source
+from disprop.records import KINDS, PART_MONTH, Kind, Source, kind_of
 
 _TYPES = {"label": pa.string(), "month": pa.int32(), "degrees": pa.float64(), "key": pa.uint64()}
 _TYPES |= {"uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32()}
+
+_READ = {"month": pa.int32(), "degrees": pa.float64(), "key": pa.uint64(), "time": pa.timestamp("s", "UTC")}
+"""Types in which a CSV of canonical columns is read, by the type of the column; text otherwise."""
 
 
 def export(store: Store, path: str | PathLike[str]) -> int:
@@ -97,15 +100,31 @@ def _csv(file: Any, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Non
             writer.write_batch(batch)
 
 
-def sources(paths: Sequence[str | PathLike[str]], *, force: str | None = None) -> list[Source]:
+def sources(paths: Sequence[str | PathLike[str]], *, force: str | None = None, kind: str = "search") -> list[Source]:
     """What paths hold, as sources to add: Parquet files and folders of them, and all that `read_police_uk` reads.
 
-    Raises InputRefused for Parquet that cannot be read.
+    kind: what the records are. Other kinds than searches come as Parquet or CSV of canonical columns, as `export`
+    writes them (a force's own extracts need a mapping).
+
+    Raises InputRefused for a file that cannot be read, UsageError for an unknown kind.
     """
+    what = kind_of(kind)
+    if kind != "search":
+        return [_TableSource(file, force, what) for path in paths for file in _tables(Path(path))]
     parquet = [file for path in paths for file in _parquet_files(Path(path))]
     others = [path for path in paths if not _parquet_files(Path(path))]
-    found: list[Source] = [_ParquetSource(file, force) for file in parquet]
+    found: list[Source] = [_TableSource(file, force, what) for file in parquet]
     return [*found, *([read_police_uk(*others, force=force)] if others else [])]
+
+
+def _tables(path: Path) -> list[Path]:
+    """A file, or the Parquet and CSV files of a folder."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix in (".parquet", ".csv"))
+    if not found:
+        raise InputRefused(f"{path} holds neither .parquet nor .csv; check the path")
+    return found
 
 
 def _parquet_files(path: Path) -> list[Path]:
@@ -114,23 +133,18 @@ def _parquet_files(path: Path) -> list[Path]:
     return [path] if path.suffix == ".parquet" else []
 
 
-class _ParquetSource:
-    """One Parquet file, read when its turn comes and let go afterwards."""
+class _TableSource:
+    """One file of a table, read when its turn comes and let go afterwards."""
 
-    kind, unit, dataset, scheme = "search", "searches", "frame", "police.uk"
+    dataset, scheme = "frame", "police.uk"
 
-    def __init__(self, path: Path, force: str | None) -> None:
+    def __init__(self, path: Path, force: str | None, kind: Kind) -> None:
+        self.kind, self.unit = kind.name, kind.unit
         self._path, self._force = path, force
         self._known: tuple[Any, Any] | None = None
 
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
-        from pyarrow import parquet
-
-        try:
-            table = parquet.read_table(self._path)
-        except (OSError, pa.ArrowException) as why:
-            raise InputRefused(f"{self._path} cannot be read as Parquet: {why}; nothing was stored") from why
-        frame = read_frame(_without_month(table), force=self._force)
+        frame = read_frame(_without_month(_table(self._path, self.kind)), force=self._force, kind=self.kind)
         yield from frame.batches(columns)
         self._known = frame.parts, frame.account
 
@@ -143,6 +157,20 @@ class _ParquetSource:
     def account(self) -> Any:
         assert self._known is not None, "read the batches first"
         return self._known[1]
+
+
+def _table(path: Path, kind: str) -> pa.Table:
+    from pyarrow import csv, parquet
+
+    types = {spec.name: _READ.get(spec.dtype, pa.string()) for spec in KINDS[kind].columns}
+    try:
+        if path.suffix == ".parquet":
+            return parquet.read_table(path)
+        options = csv.ConvertOptions(column_types=types | {PART_MONTH: pa.int32()}, strings_can_be_null=True)
+        return csv.read_csv(path, convert_options=options)
+    except (OSError, pa.ArrowException) as why:
+        form = "Parquet" if path.suffix == ".parquet" else "CSV as a store exports it"
+        raise InputRefused(f"{path} cannot be read as {form}: {why}; nothing was stored") from why
 
 
 def _without_month(table: pa.Table) -> pa.Table:
