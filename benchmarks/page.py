@@ -18,6 +18,11 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+OURS = (
+    lambda label: label in ("disprop", "test_ours") or label.endswith("-disprop"),
+    lambda label: label.startswith("disprop"),
+)
+"""Whether a run is the one that others are compared with: surely, else perhaps."""
 ENGINES = ("disprop", "numpy", "scipy", "pandas", "pyarrow", "numba", "polars", "duckdb", "statsmodels")
 
 
@@ -54,7 +59,7 @@ def page(several: Sequence[dict[str, Any]]) -> str:
 
 
 def _rows(several: list[dict[str, Any]]) -> list[str]:
-    ours = next((row["stats"]["median"] for row in several if "disprop" in _label(row)), None)
+    ours = next((row["stats"]["median"] for is_ours in OURS for row in several if is_ours(_label(row))), None)
     return [
         f"| {_label(row)} | {s['median']:.3f} | {s['min']:.3f} | {s['max']:.3f} | {s['rounds']} | "
         f"{'' if ours is None else format(s['median'] / ours, '.2f')} |"
