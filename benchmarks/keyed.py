@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 import numpy as np
+import pyarrow as pa
 from pyarrow import parquet
 
 import disprop as dp
 from benchmarks.make_records import make_plan, write_shuffled, write_sorted
-from benchmarks.store import VEHICLE, Answer, Job
+from benchmarks.store import VEHICLE, Answer
 from disprop.cells import nonzero
 from disprop.codelists import code_lookup, codelist, labels, normalise
 from disprop.io.store import add, compact, open_store, sources
@@ -130,7 +133,7 @@ def disprop_parquet(made: Made) -> dp.Tally:
     return dp.tally(made.shuffled, by=BY)
 
 
-def polars_parquet(made: Made) -> Answer:
+def polars_parquet(made: Made) -> pa.Table:
     """Polars, streaming, by the file's own labels and the UK clock."""
     import polars as pl
 
@@ -138,10 +141,10 @@ def polars_parquet(made: Made) -> Answer:
     people = pl.scan_parquet(made.shuffled / "*.parquet").filter(pl.col("search_type") != "Vehicle search")
     month = (local.dt.year().cast(pl.Int32) - 1970) * 12 + local.dt.month() - 1
     counts = people.with_columns(month=month).group_by(KEYS).agg(n=pl.len()).collect(engine="streaming")
-    return _coded(counts.to_arrow())
+    return counts.to_arrow()
 
 
-def duckdb_parquet(made: Made) -> Answer:
+def duckdb_parquet(made: Made) -> pa.Table:
     """DuckDB, the same."""
     import duckdb
 
@@ -152,22 +155,17 @@ def duckdb_parquet(made: Made) -> Answer:
         f" count(*) as n from read_parquet('{made.shuffled}/*.parquet') where search_type <> 'Vehicle search'"
         " group by all"
     )
-    return _coded(found.to_arrow_table())
-
-
-def _coded(table: object) -> Answer:
-    """A rival's labels as they came; they are made codes when the answers are compared."""
-    return {"table": table}  # type: ignore[dict-item]
+    return found.to_arrow_table()
 
 
 # Every cell ----------------------------------------------------------------------------------------------------------
 
 
-def agree(ours: dp.Tally, other: Answer) -> None:
-    """Raise AssertionError unless every cell of both answers is equal."""
-    other = _from_labels(other["table"]) if "table" in other else other
+def agree(ours: dp.Tally, other: Answer | pa.Table) -> None:
+    """Raise AssertionError unless every cell of both answers is equal; a table holds a rival's labels as they came."""
+    coded = _from_labels(other) if isinstance(other, pa.Table) else other
     mine = _keys(ours)
-    theirs = np.stack([other[name].astype(np.int64) for name in (*KEYS, "n")])
+    theirs = np.stack([coded[name].astype(np.int64) for name in (*KEYS, "n")])
     theirs = theirs[:, np.lexsort(theirs[3::-1])]
     same = np.flatnonzero(np.any(theirs[:4, 1:] != theirs[:4, :-1], axis=0)) + 1
     starts = np.concatenate([[0], same])
@@ -186,8 +184,8 @@ def _keys(ours: dp.Tally) -> np.ndarray:
     return found[:, np.lexsort(found[3::-1])]
 
 
-def _from_labels(table: object) -> Answer:
-    frame = table.to_pandas()  # type: ignore[attr-defined]
+def _from_labels(table: pa.Table) -> Answer:
+    frame = table.to_pandas()
     known = labels("ethnicity_19", "police.uk")
     codes = codelist("ethnicity_19").codes
     ethnicity = {
@@ -204,18 +202,19 @@ def _from_labels(table: object) -> Answer:
     }
 
 
-STORE_JOBS: dict[str, Job] = {"disprop": disprop_store, "polars ipc": polars_store, "duckdb": duckdb_store}  # type: ignore[dict-item]
+Job = Callable[[Made], Any]
+STORE_JOBS: dict[str, Job] = {"disprop": disprop_store, "polars ipc": polars_store, "duckdb": duckdb_store}
 PARQUET_JOBS: dict[str, Job] = {
     "disprop": disprop_parquet, "polars parquet": polars_parquet, "duckdb parquet": duckdb_parquet,
-}  # type: ignore[dict-item]  # fmt: skip
+}  # fmt: skip
 
 
 def check(made: Made, jobs: dict[str, Job]) -> None:
     """Every rival's answer against ours, cell by cell."""
-    ours = jobs["disprop"](made)  # type: ignore[arg-type]
+    ours = jobs["disprop"](made)
     for name, job in jobs.items():
         if name != "disprop":
-            agree(ours, job(made))  # type: ignore[arg-type]
+            agree(ours, job(made))
 
 
 @click.command(help=__doc__)
@@ -231,7 +230,7 @@ def main(rows: float, out: Path, rounds: int) -> None:
         for _ in range(rounds):
             for name, job in jobs.items():
                 wall, cpu = time.perf_counter(), time.process_time()
-                job(made)  # type: ignore[arg-type]
+                job(made)
                 times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
         ours = [median(one) for one in zip(*times["disprop"])]
         for name, several in times.items():

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -28,6 +29,9 @@ from disprop.io.store import add, compact, open_store, sources
 from disprop.io.store.segment import column_of
 from disprop.records import VEHICLE_ONLY, axis_spec
 from disprop.tallies import Scope
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FULL = (("ethnicity_self", "age_band", "gender", "linked"), ("ethnicity_self", "age_band", "gender", "video_recorded"))
 SMALL = (("ethnicity_self", "linked"),)
@@ -146,12 +150,12 @@ def polars_parquet_full(made: Made) -> Answer:
     return _polars_full(pl.scan_parquet(made.parquet))
 
 
-def _polars_full(lazy: object) -> Answer:
+def _polars_full(lazy: pl.LazyFrame) -> Answer:
     import polars as pl
 
     linked, video = pl.col("linked"), pl.col("video_recorded")
     counts = (
-        lazy.filter(pl.col("search_type") != VEHICLE)  # type: ignore[attr-defined]
+        lazy.filter(pl.col("search_type") != VEHICLE)
         .group_by("force", "month", "ethnicity_self", "age_band", "gender")
         .agg(
             n=pl.len(),
@@ -253,7 +257,7 @@ def _floor(made: Made, wanted: tuple[tuple[str, ...], ...]) -> int:
         return int(sum(pool.map(lambda run: int(run.sum()), runs)))
 
 
-Job = Callable[[Made], object]
+Job = Callable[[Made], Any]
 FULL_JOBS: dict[str, Job] = {
     "disprop": disprop_full,
     "polars ipc": polars_full,
@@ -273,7 +277,7 @@ def check(made: Made, jobs: dict[str, Job], *, full: bool) -> None:
     ours = jobs["disprop"](made)
     for name, job in jobs.items():
         if name not in ("disprop", "floor"):
-            agree(made, ours, job(made))  # type: ignore[arg-type]
+            agree(made, ours, job(made))
 
 
 @click.command(help=__doc__)

@@ -429,7 +429,8 @@ def _count(plan: FusedPlan, threads: int | None) -> _Result:
     for t in tallies:
         if plan.is_keyed(t):
             one = _key_scan(plan, scan, t)
-            counted, *found = keyed.scan_keys(one, cuts) if compiled else keyed.scan_keys_numpy(one)  # type: ignore[assignment]
+            of_keys = keyed.scan_keys(one, cuts) if compiled else keyed.scan_keys_numpy(one)
+            counted, found = of_keys[0], of_keys[1:]
             cells[t] = Keyed(shapes[t], *counted)
     arrays = [t for t in tallies if t not in cells]
     if arrays:

@@ -45,7 +45,8 @@ def settled(
         far = np.abs(e) >= _SETTLED * deviation
         if not far.any():
             return out
-        which, at, deviation, *columns = (column[far] for column in (which, at, deviation, *columns))  # type: ignore[assignment]
+        which, at, deviation = which[far], at[far], deviation[far]
+        columns = tuple(column[far] for column in columns)
     out[which] = np.nan
     return out
 

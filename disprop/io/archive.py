@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn, cast
 
 from disprop.io.names import is_named_stop_and_search, is_other_police_uk
 from disprop.io.rules import (
@@ -75,10 +76,10 @@ class Member:
     archive: Archive | None = None
     info: zipfile.ZipInfo | None = None
 
-    def open(self) -> BinaryIO:
+    def open(self) -> BufferedIOBase:
         if self.archive is None or self.info is None:
             return self.file.open("rb")
-        return self.archive.zip().open(self.info)  # type: ignore[return-value]
+        return cast("BufferedIOBase", self.archive.zip().open(self.info))  # a ZipExtFile, typed as plain IO
 
     def stamp(self) -> tuple[int, ...]:
         """What changes when the file on disk is written, replaced or cut."""
@@ -118,7 +119,7 @@ class Stream:
     def read_into(self, room: memoryview) -> None:
         """Read all of the member at once; `room` has one byte more than it should need."""
         with _refusing(self.member):
-            while n := self._raw.readinto(room[self.bytes :]):  # type: ignore[attr-defined]
+            while n := self._raw.readinto(room[self.bytes :]):
                 self._digest.update(room[self.bytes : self.bytes + n])
                 self.bytes += n
 

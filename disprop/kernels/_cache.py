@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Generator
@@ -18,10 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-try:
+# Windows has no such locks: the rename alone keeps the cache right, the lock only saves making it twice.
+if sys.platform == "win32":
+    fcntl = None
+else:
     import fcntl
-except ImportError:  # Windows: the rename alone keeps the cache right, the lock only saves making it twice
-    fcntl = None  # type: ignore[assignment]
 
 PATIENCE = 30.0  # seconds to wait for another process that is filling the cache
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ from pathlib import Path
 from disprop.errors import InputRefused
 from disprop.io.store.durable import ASIDE, rename, sync_folder, write_through
 
-try:
+if sys.platform == "win32":  # it has no such locks: two nights at once are not kept apart
+    fcntl = None
+else:
     import fcntl
-except ImportError:  # Windows: two nights at once are not kept apart
-    fcntl = None  # type: ignore[assignment]
 
 CURRENT = "current"
 KEPT = ".nightly"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ from typing import IO, Any
 
 from disprop.errors import InputRefused
 
-try:
+if sys.platform == "win32":  # it has no such locks: two writers at once are not kept apart
+    fcntl = None
+else:
     import fcntl
-except ImportError:  # Windows: two writers at once are not kept apart
-    fcntl = None  # type: ignore[assignment]
 
 ASIDE = ".aside-"
 """Start of the name of a file that is not in place yet."""
