@@ -278,7 +278,10 @@ def with_force_used(searches: Any, reports: Any, *, window: int = WINDOW) -> Any
     if len(ids) > 1:
         raise UsageError("searches and reports were hashed with two keys: nothing can be joined; read both with one")
     found = _Reports.of(by, of, window)
-    change = lambda batch: _with(batch, "force_used", found.of_searches(batch, window))  # noqa: E731
+
+    def change(batch: pa.RecordBatch) -> pa.RecordBatch:
+        return _with(batch, "force_used", found.of_searches(batch, window))
+
     return _Changed(of, change, _JOINING, "force_used")
 
 

@@ -280,7 +280,10 @@ def _within(group: Tally, population: Tally, of: str, reference: str, rest: Sequ
     column = np.array(pairs.groups["force"], dtype=object)
     forces = tuple(dict.fromkeys(column))
     order = [np.flatnonzero(column == force) for force in forces]
-    stacked = lambda values: np.stack([np.asarray(values)[at] for at in order], axis=1)  # noqa: E731
+
+    def stacked(values: np.ndarray) -> np.ndarray:
+        return np.stack([np.asarray(values)[at] for at in order], axis=1)
+
     why = stacked(pairs.reason)
     usable = why == ""
     a, n1, c, n0 = (np.where(usable, stacked(side), 0.0) for side in (pairs.a, pairs.n1, pairs.c, pairs.n0))

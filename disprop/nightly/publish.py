@@ -9,7 +9,9 @@ import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from disprop.errors import InputRefused
 from disprop.io.store.durable import ASIDE, rename, sync_folder, write_through
@@ -71,10 +73,14 @@ def put(out: Path, run: str, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         path = aside / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_through(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+        write_through(path, partial(_write, content))
     for folder in sorted({folder for name in files for folder in Path(name).parents}, reverse=True):
         sync_folder(aside / folder)
     rename(aside, out / run)
+
+
+def _write(content: bytes, file: IO[bytes]) -> None:
+    file.write(content)
 
 
 def switch(out: Path, run: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from disprop.errors import UsageError
 
@@ -80,13 +81,13 @@ SHARES = (
     "double_crewed", "busy", "not_worn", "not_recorded", "tick_wrong", "expired_rows",
 )  # fmt: skip
 
-_NONE: dict[str, float] = dict.fromkeys((*SHARES, "other_footage"), 0.0)
+_NONE: dict[str, Any] = dict.fromkeys((*SHARES, "other_footage"), 0.0)
 
-CLEAN = Noise(**_NONE, clock={}, gap=3600.0)  # type: ignore[arg-type]
+CLEAN = Noise(**_NONE, clock={}, gap=3600.0)
 """No noise: every encounter is recorded by one officer alone, in full, on time and under its reference."""
 
 MILD = Noise(
-    **_NONE | {"late": 0.05, "missing_reference": 0.2, "split": 0.05, "double_crewed": 0.3, "other_footage": 0.5},  # type: ignore[arg-type]
+    **_NONE | {"late": 0.05, "missing_reference": 0.2, "split": 0.05, "double_crewed": 0.3, "other_footage": 0.5},
     late_median=300.0,
     late_spread=0.5,
     clock={},
