@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from disprop.measures.change import declared_breaks, rate_change, rate_ratio_change, ratio_against_rest, rolling
     from disprop.measures.decomposed import area_decomposition
     from disprop.measures.drugs import drug_find_rate, possession_only_share
-    from disprop.measures.force import force_rate, force_ratio
-    from disprop.measures.force_events import (
+    from disprop.measures.force.events import (
         incident_tally,
         incidents,
         only_tactic,
         people_subject_to_force,
         with_force_used,
     )
-    from disprop.measures.force_per import force_per_100_arrests, force_per_100_searches
-    from disprop.measures.force_recording import handcuffing_recording
-    from disprop.measures.force_shares import (
+    from disprop.measures.force.per_100 import force_per_100_arrests, force_per_100_searches
+    from disprop.measures.force.rates import force_rate, force_ratio
+    from disprop.measures.force.recording import handcuffing_recording
+    from disprop.measures.force.shares import (
         compliant_handcuffing_share,
         effect_search_share,
         force_in_search_share,
@@ -78,14 +78,13 @@ if TYPE_CHECKING:
         rate_ratio_imputed,
         tipping_share,
     )
-    from disprop.measures.unlinked import bounds_with_video, linkage_bias
-    from disprop.measures.video import (
+    from disprop.measures.video.linked import (
         share_linked_to_video,
         shrunken_share_linked_to_video,
-        video_agreement_share,
-        video_disagreement,
         video_from_start_share,
     )
+    from disprop.measures.video.tick_box import video_agreement_share, video_disagreement
+    from disprop.measures.video.unlinked import bounds_with_video, linkage_bias
     from disprop.persons import person_tally
     from disprop.plan import scan, tally
     from disprop.tallies import Tally, fold, load
@@ -107,33 +106,33 @@ _HOMES = {
     "read_key": "keys",
     "read_mapped": "io.mapped",
     "audit": "",
-    "bounds_with_video": "measures.unlinked",
+    "bounds_with_video": "measures.video.unlinked",
     "census": "io.census",
     "change_points": "measures.series",
     "clock_conventions": "measures.marks",
-    "compliant_handcuffing_share": "measures.force_shares",
+    "compliant_handcuffing_share": "measures.force.shares",
     "control_chart": "measures.series",
     "declared_breaks": "measures.change",
     "drug_find_rate": "measures.drugs",
-    "effect_search_share": "measures.force_shares",
+    "effect_search_share": "measures.force.shares",
     "excess_searches": "measures.ratios",
     "find_rate": "measures.shares",
     "find_rate_difference": "measures.outcome_test",
     "find_rate_ratio": "measures.outcome_test",
     "fold": "tallies",
-    "force_in_search_share": "measures.force_shares",
-    "force_per_100_arrests": "measures.force_per",
-    "force_per_100_searches": "measures.force_per",
-    "force_rate": "measures.force",
-    "force_ratio": "measures.force",
+    "force_in_search_share": "measures.force.shares",
+    "force_per_100_arrests": "measures.force.per_100",
+    "force_per_100_searches": "measures.force.per_100",
+    "force_rate": "measures.force.rates",
+    "force_ratio": "measures.force.rates",
     "funnel": "measures.forces",
-    "handcuffing_recording": "measures.force_recording",
+    "handcuffing_recording": "measures.force.recording",
     "hmicfrs": "measures.replicas",
-    "incident_tally": "measures.force_events",
-    "incidents": "measures.force_events",
+    "incident_tally": "measures.force.events",
+    "incidents": "measures.force.events",
     "intervals": "",
     "link_store": "linking",
-    "linkage_bias": "measures.unlinked",
+    "linkage_bias": "measures.video.unlinked",
     "linked_find_where_known": "measures.shares",
     "load": "tallies",
     "make_report": "job",
@@ -141,13 +140,13 @@ _HOMES = {
     "month_coverage": "coverage",
     "months_needed": "measures.looks",
     "more_thorough_search_share": "measures.shares",
-    "officer_injury_share": "measures.force_shares",
-    "only_tactic": "measures.force_events",
+    "officer_injury_share": "measures.force.shares",
+    "only_tactic": "measures.force.events",
     "open_store": "io.store.reader",
     "outlier_lines": "measures.forces",
     "people_searched": "measures.persons",
-    "people_subject_to_force": "measures.force_events",
-    "person_injury_share": "measures.force_shares",
+    "people_subject_to_force": "measures.force.events",
+    "person_injury_share": "measures.force.shares",
     "person_rate": "measures.persons",
     "person_tally": "persons",
     "positive_outcome_share": "measures.shares",
@@ -177,22 +176,22 @@ _HOMES = {
     "screening_list": "measures.looks",
     "search_rate": "measures.rates",
     "sentinels": "measures.sentinels",
-    "share_linked_to_video": "measures.video",
+    "share_linked_to_video": "measures.video.linked",
     "share_on_video": "measures.shares",
     "shrunken_rates": "measures.looks",
     "shrunken_ratios": "measures.looks",
-    "shrunken_share_linked_to_video": "measures.video",
+    "shrunken_share_linked_to_video": "measures.video.linked",
     "shrunken_shares": "measures.looks",
     "similar_group_average": "measures.similar",
     "similar_groups": "measures.similar",
     "synthetic": "",
     "tally": "plan",
     "tipping_share": "measures.unknowns",
-    "video_agreement_share": "measures.video",
-    "video_disagreement": "measures.video",
-    "video_from_start_share": "measures.video",
+    "video_agreement_share": "measures.video.tick_box",
+    "video_disagreement": "measures.video.tick_box",
+    "video_from_start_share": "measures.video.linked",
     "with_areas": "areas",
-    "with_force_used": "measures.force_events",
+    "with_force_used": "measures.force.events",
 }
 
 __all__ = [*_HOMES]

@@ -72,7 +72,7 @@ def published(
       disprop force published tables.ods --show ratio --by force --perceived --format csv
     """
     from disprop.io.force_tables import read_force_reports, read_force_tables
-    from disprop.measures.force import force_rate, force_ratio
+    from disprop.measures.force.rates import force_rate, force_ratio
 
     axes = [axis for axis in split_axes(by) if axis != group]
     if show == "reports":
@@ -113,8 +113,8 @@ def beside(
     Example:
       disprop force beside searches data/ --reports reports.csv --by force,ethnicity_officer
     """
-    from disprop.measures.force_items import ITEMS
-    from disprop.measures.force_per import force_per_100_arrests, force_per_100_searches
+    from disprop.measures.force.items import ITEMS
+    from disprop.measures.force.per_100 import force_per_100_arrests, force_per_100_searches
 
     axes = split_axes(by)
     kind = "search" if what == "searches" else "custody"
@@ -138,8 +138,8 @@ def incidents(asked: Asked, by: str, guess: bool, form: str, out: str | None) ->
       disprop force incidents store/ --by force
       disprop force incidents reports.csv --guess
     """
-    from disprop.measures.force_events import incident_tally
-    from disprop.measures.force_events import incidents as count_incidents
+    from disprop.measures.force.events import incident_tally
+    from disprop.measures.force.events import incidents as count_incidents
 
     with reading(asked, kind=REPORTS) as records:
         counted = incident_tally(
@@ -160,7 +160,7 @@ def people(asked: Asked, by: str, form: str, out: str | None) -> int:
     Example:
       disprop force people store/ --by force,gender
     """
-    from disprop.measures.force_events import people_subject_to_force
+    from disprop.measures.force.events import people_subject_to_force
     from disprop.persons import person_tally
 
     with reading(asked, kind=REPORTS) as records:
@@ -179,7 +179,7 @@ def recording(asked: Asked, form: str, out: str | None) -> int:
     Example:
       disprop force recording reports.csv --from 2023-04 --to 2025-03
     """
-    from disprop.measures.force_recording import handcuffing_recording
+    from disprop.measures.force.recording import handcuffing_recording
 
     counted = _counted(asked, ["tactic"], REPORTS)
     rows = handcuffing_recording(counted)
@@ -207,8 +207,8 @@ def search(
     Example:
       disprop force search store/ --reports store/ --by force,ethnicity_officer
     """
-    from disprop.measures.force_events import with_force_used
-    from disprop.measures.force_shares import force_in_search_share
+    from disprop.measures.force.events import with_force_used
+    from disprop.measures.force.shares import force_in_search_share
     from disprop.plan import tally
 
     axes, other = split_axes(by), replace(asked, source=reports, mapping=reports_mapping)

@@ -17,14 +17,13 @@ from disprop.records import KINDS
 class Measure:
     """One measure as the command line and the planner see it.
 
-    `module` and `function` say where it is; `axes` what a tally must be counted by besides the axes of the rows;
-    `population` whether it is divided by residents; `compares` whether it sets groups against a reference; `kind` what
-    records it is of.
+    `name` is also that of its function, which is in `module`; `axes` what a tally must be counted by besides the axes
+    of the rows; `population` whether it is divided by residents; `compares` whether it sets groups against a reference;
+    `kind` what records it is of.
     """
 
     name: str
     module: str
-    function: str
     meaning: str
     axes: tuple[str, ...] = ()
     population: bool = False
@@ -50,7 +49,7 @@ class Measure:
     @property
     def compute(self) -> Callable[..., Any]:
         """The table function."""
-        function: Callable[..., Any] = getattr(import_module(f"disprop.measures.{self.module}"), self.function)
+        function: Callable[..., Any] = getattr(import_module(f"disprop.measures.{self.module}"), self.name)
         return function
 
     @property
@@ -70,106 +69,71 @@ _FORCE = "force_report"
 MEASURES = {
     measure.name: measure
     for measure in (
-        Measure("search_rate", "rates", "search_rate", "Searches per 1,000 residents a year.", (), True),
-        Measure("rate_ratio", "ratios", "rate_ratio", "Rate over the rate of a reference.", (), True, True),
-        Measure("excess_searches", "ratios", "excess_searches", "Searches beyond the reference rate.", (), True, True),
-        Measure("find_rate", "shares", "find_rate", "Share that found the item searched for.", _OUTCOMES),
-        Measure(
-            "linked_find_where_known",
-            "shares",
-            "linked_find_where_known",
-            "Linked finds among records with a flag; seldom safe.",
-            _OUTCOMES,
-        ),
-        Measure(
-            "positive_outcome_share",
-            "shares",
-            "positive_outcome_share",
-            "Share with any outcome but no further action.",
-            ("outcome",),
-        ),
-        Measure("arrest_share", "shares", "arrest_share", "Share that led to an arrest.", ("outcome",)),
+        Measure("search_rate", "rates", "Searches per 1,000 residents a year.", population=True),
+        Measure("rate_ratio", "ratios", "Rate over the rate of a reference.", population=True, compares=True),
+        Measure("excess_searches", "ratios", "Searches beyond the reference rate.", population=True, compares=True),
+        Measure("find_rate", "shares", "Share that found the item searched for.", _OUTCOMES),
+        Measure("linked_find_where_known", "shares", "Linked finds among records with a flag; seldom safe.", _OUTCOMES),
+        Measure("positive_outcome_share", "shares", "Share with any outcome but no further action.", ("outcome",)),
+        Measure("arrest_share", "shares", "Share that led to an arrest.", ("outcome",)),
         Measure(
             "more_thorough_search_share",
             "shares",
-            "more_thorough_search_share",
             "Share that removed more than outer clothing.",
             ("more_thorough", "age_band"),
         ),
-        Measure(
-            "share_on_video",
-            "shares",
-            "share_on_video",
-            "Share recorded on body-worn video, by tick-box.",
-            ("video_recorded",),
-        ),
+        Measure("share_on_video", "shares", "Share recorded on body-worn video, by tick-box.", ("video_recorded",)),
         Measure(
             "possession_only_share",
             "drugs",
-            "possession_only_share",
             "Share of the searches for drugs, and of all, for possession alone.",
             _DRUGS,
         ),
         Measure(
             "drug_find_rate",
             "drugs",
-            "drug_find_rate",
             "Share of searches for drugs that found them: for possession alone, and for supply.",
             (*_DRUGS, *_OUTCOMES),
         ),
         Measure(
-            "share_linked_to_video",
-            "video",
-            "share_linked_to_video",
-            "Share with body-worn-video footage, by evidence.",
-            ("video_link",),
+            "share_linked_to_video", "video.linked", "Share with body-worn-video footage, by evidence.", ("video_link",)
         ),
         Measure(
             "shrunken_share_linked_to_video",
-            "video",
-            "shrunken_share_linked_to_video",
+            "video.linked",
             "Share with footage of small cells (officers), drawn towards the common share.",
             ("video_link",),
         ),
         Measure(
             "video_from_start_share",
-            "video",
-            "video_from_start_share",
+            "video.linked",
             "Share of records with footage that it shows from the start.",
             ("video_from_start",),
         ),
         Measure(
             "video_disagreement",
-            "video",
-            "video_disagreement",
+            "video.tick_box",
             "Tick-box for video against the footage found.",
             ("video_recorded", "video_link"),
         ),
         Measure(
             "video_agreement_share",
-            "video",
-            "video_agreement_share",
+            "video.tick_box",
             "Share on which tick-box and footage agree.",
             ("video_recorded", "video_link"),
         ),
         Measure(
-            "linkage_bias",
-            "unlinked",
-            "linkage_bias",
-            "How records without footage differ from those with it.",
-            ("video_link",),
+            "linkage_bias", "video.unlinked", "How records without footage differ from those with it.", ("video_link",)
         ),
         Measure(
             "bounds_with_video",
-            "unlinked",
-            "bounds_with_video",
+            "video.unlinked",
             "Find rate of searches with footage, and what it could be over all.",
             (*_OUTCOMES, "video_link"),
         ),
         Measure(
             "find_rate_difference",
             "outcome_test",
-            "find_rate_difference",
             "Linked find rate less that of the reference.",
             (*_OUTCOMES, "legislation"),
             compares=True,
@@ -177,7 +141,6 @@ MEASURES = {
         Measure(
             "find_rate_ratio",
             "outcome_test",
-            "find_rate_ratio",
             "Linked find rate over that of the reference.",
             (*_OUTCOMES, "legislation"),
             compares=True,
@@ -185,112 +148,97 @@ MEASURES = {
         Measure(
             "age_standardised_rate",
             "standardised",
-            "age_standardised_rate",
             "Searches per 1,000 residents a year, had all groups the same ages.",
             ("age_band",),
-            True,
+            population=True,
         ),
         Measure(
             "age_standardised_ratio",
             "standardised",
-            "age_standardised_ratio",
             "Rate over the rate of a reference, their ages made equal.",
             ("age_band",),
-            True,
-            True,
+            population=True,
+            compares=True,
         ),
         Measure(
             "area_decomposition",
             "decomposed",
-            "area_decomposition",
             "What a ratio is made of: between forces, between areas, within areas.",
             ("area", "ethnicity_officer"),
-            True,
-            True,
+            population=True,
+            compares=True,
         ),
         Measure(
-            "tipping_share", "unknowns", "tipping_share", "Share of the unknown that makes the ratio 1.", (), True, True
+            "tipping_share", "unknowns", "Share of the unknown that makes the ratio 1.", population=True, compares=True
         ),
         Measure(
             "rate_ratio_allocated",
             "unknowns",
-            "rate_ratio_allocated",
             "Rate ratio with unknowns shared out like the stated of their stratum.",
             _BOTH,
-            True,
-            True,
+            population=True,
+            compares=True,
         ),
         Measure(
             "rate_ratio_imputed",
             "unknowns",
-            "rate_ratio_imputed",
             "Rate ratio with unknowns imputed many times.",
             _BOTH,
-            True,
-            True,
+            population=True,
+            compares=True,
         ),
         Measure(
             "hmicfrs",
             "replicas",
-            "hmicfrs",
             "The inspectorate's own figures, with ours beside.",
             ("ethnicity_self", *_OUTCOMES),
-            True,
+            population=True,
         ),
         Measure(
             "force_in_search_share",
-            "force_shares",
-            "force_in_search_share",
+            "force.shares",
             "Share of searches in which force was used, by reports joined to them.",
             ("force_used",),
         ),
-        Measure(
-            "force_rate", "force", "force_rate", "Force reports per 1,000 residents a year.", (), True, kind=_FORCE
-        ),
+        Measure("force_rate", "force.rates", "Force reports per 1,000 residents a year.", population=True, kind=_FORCE),
         Measure(
             "force_ratio",
-            "force",
-            "force_ratio",
+            "force.rates",
             "Rate of force over the rate of a reference.",
-            (),
-            True,
-            True,
-            _FORCE,
+            population=True,
+            compares=True,
+            kind=_FORCE,
         ),
         Measure(
             "compliant_handcuffing_share",
-            "force_shares",
-            "compliant_handcuffing_share",
+            "force.shares",
             "Share of force reports with compliant handcuffing.",
             ("tactic",),
             kind=_FORCE,
         ),
         Measure(
             "effect_search_share",
-            "force_shares",
-            "effect_search_share",
+            "force.shares",
             "Share of force reports that were to effect a search.",
             ("reason",),
             kind=_FORCE,
         ),
         Measure(
             "officer_injury_share",
-            "force_shares",
-            "officer_injury_share",
+            "force.shares",
             "Share of force reports in which the officer was injured.",
             ("officer_injury",),
             kind=_FORCE,
         ),
         Measure(
             "person_injury_share",
-            "force_shares",
-            "person_injury_share",
+            "force.shares",
             "Share of force reports in which the person was injured.",
             ("person_injury",),
             kind=_FORCE,
         ),
-        Measure("agreement_matrix", "unknowns", "agreement_matrix", "How officers recorded each group.", _BOTH),
-        Measure("agreement_share", "unknowns", "agreement_share", "Share on which both ethnicities agree.", _BOTH),
+        Measure("agreement_matrix", "unknowns", "How officers recorded each group.", _BOTH),
+        Measure("agreement_share", "unknowns", "Share on which both ethnicities agree.", _BOTH),
     )
 }
 

@@ -11,7 +11,7 @@ import disprop as dp
 from disprop.disclosure import suppressed
 from disprop.errors import CodelistMismatch, Refused, UnitMismatch, UsageError
 from disprop.intervals import rate_interval
-from disprop.measures.force_items import having
+from disprop.measures.force.items import having
 from tests.invent import POPULATION, force_reports, many
 from tests.sources import Rows
 

@@ -6,7 +6,7 @@ import pytest
 
 import disprop as dp
 from disprop.errors import Refused, UsageError
-from disprop.measures.video import ANY_TIER
+from disprop.measures.video.linked import ANY_TIER
 from disprop.report.figures import percent_1
 from disprop.report.words import share_sentence
 from disprop.synthetic.sources import TableSource
@@ -326,7 +326,7 @@ def test_a_month_without_footage_is_not_a_partial_month():
 
 
 def test_bounds_of_any_estimate():
-    found = dp.measures.unlinked.bounds_without_video(
+    found = dp.measures.video.unlinked.bounds_without_video(
         estimate=[0.866, 0, 1],
         low=[0.784, 0, 0.9],
         high=[0.92, 0.1, 1],
@@ -337,7 +337,7 @@ def test_bounds_of_any_estimate():
     np.testing.assert_allclose(found.bound_high, [0.866 * 0.9 + 0.1, 1, 1])
     np.testing.assert_allclose(found.low, [0.784 * 0.9, 0, 0.9])
     np.testing.assert_allclose(found.high, [0.92 * 0.9 + 0.1, 1, 1])
-    none = dp.measures.unlinked.bounds_without_video(estimate=0.5, low=0, high=1, with_video=0, without_video=0)
+    none = dp.measures.video.unlinked.bounds_without_video(estimate=0.5, low=0, high=1, with_video=0, without_video=0)
     assert np.isnan(none.bound_low)
     with pytest.raises(UsageError):
-        dp.measures.unlinked.bounds_without_video(estimate=1.5, low=0, high=1, with_video=1, without_video=0)
+        dp.measures.video.unlinked.bounds_without_video(estimate=1.5, low=0, high=1, with_video=1, without_video=0)

@@ -11,7 +11,7 @@ import numpy as np
 from disprop.coverage import Coverage, covered_only, month_coverage
 from disprop.errors import CodelistMismatch, Refused
 from disprop.measures.exposed import Holes, month_counts
-from disprop.measures.force_items import ITEMS, check_unit, each_item
+from disprop.measures.force.items import ITEMS, check_unit, each_item
 from disprop.measures.ratios import widest_limits
 from disprop.records import OPEN_LISTS
 from disprop.results import join_flags, result_frame, text_where

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from disprop.errors import UsageError
 from disprop.intervals import proportion_difference_interval
 from disprop.measures.shares import RULE_NOTES, Answers, Rule, linked_answers, of_covered_months, rows_by, share_frame
-from disprop.measures.video import EXPIRED, LINK, LINKED, NOT_FOUND, refuse_people
+from disprop.measures.video.states import EXPIRED, LINK, LINKED, NOT_FOUND, refuse_people
 from disprop.results import join_flags, result_frame
 from disprop.tallies import Tally
 

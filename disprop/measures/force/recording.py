@@ -11,8 +11,8 @@ from scipy.special import ndtri
 
 from disprop.codelists import ANY
 from disprop.coverage import covered_only, month_coverage
-from disprop.measures.force_items import REPORTS, check_unit, having
-from disprop.measures.force_shares import COMPLIANT
+from disprop.measures.force.items import REPORTS, check_unit, having
+from disprop.measures.force.shares import COMPLIANT
 from disprop.months import month_label
 from disprop.results import result_frame
 from disprop.tallies import Tally

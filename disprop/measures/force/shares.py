@@ -9,7 +9,7 @@ import numpy as np
 
 from disprop.codelists import ANY, NONE, UNMAPPED
 from disprop.errors import UsageError
-from disprop.measures.force_items import REPORTS, check_unit, having, without_items
+from disprop.measures.force.items import REPORTS, check_unit, having, without_items
 from disprop.measures.shares import Answers, months_behind, of_covered_months, rows_by, share_frame
 from disprop.tallies import Axis, Tally
 

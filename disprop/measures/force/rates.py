@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from disprop.measures.exposed import Holes
-from disprop.measures.force_items import NOT_JUDGED, each_item
+from disprop.measures.force.items import NOT_JUDGED, each_item
 from disprop.measures.rates import search_rate
 from disprop.measures.ratios import rate_ratio
 from disprop.measures.verdicts import NOT_COMPUTABLE, TOO_FEW
