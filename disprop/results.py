@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from disprop.tallies import Axis
+
 
 @dataclass(frozen=True)
 class ResultColumn:
@@ -80,6 +82,12 @@ def _column(value: Any, dtype: str, rows: int) -> pd.Series:
             np.broadcast_to(np.asarray(pd.NA if value is None else value, dtype=object), rows), dtype="Int64"
         )
     return pd.Series(np.broadcast_to(np.asarray(value, dtype=object), rows), dtype="str")
+
+
+def groups_of(axes: Sequence[Axis], keep: np.ndarray) -> dict[str, list[str]]:
+    """The group columns: codes of the cells of `axes` that are kept, one a row. keep: bool, one a cell."""
+    where = np.nonzero(np.atleast_1d(keep))
+    return {axis.name: np.array(axis.codes, dtype=object)[at].tolist() for axis, at in zip(axes, where)}
 
 
 def text_where(given: np.ndarray, text: Any) -> np.ndarray:

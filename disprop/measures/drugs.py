@@ -24,6 +24,7 @@ from disprop.measures.shares import (
     of_covered_months,
     rows_by,
     share_frame,
+    yes_no_unknown,
 )
 from disprop.tallies import Axis, Tally
 
@@ -121,17 +122,10 @@ def _rows_by(tally: Tally, by: Sequence[str] | None) -> list[str]:
     return [name for name in rows_by(tally, by, used) if name not in used]
 
 
-def _states(turned: Tally) -> list[np.ndarray]:
-    """Counts that say yes, that say no, and that say nothing."""
-    flag = turned.axes[-1]
-    yes, no = turned.counts[..., flag.index("yes")], turned.counts[..., flag.index("no")]
-    return [yes, no, turned.counts.sum(axis=-1) - yes - no]
-
-
 def _of_drugs(tally: Tally, turned: Tally) -> Answers:
     """Answers of the searches for drugs."""
     axes, at = turned.axes[:-2], turned.axes[-2].index(DRUGS)
-    yes, no, unknown = (state[..., at] for state in _states(turned))
+    yes, no, unknown = (state[..., at] for state in yes_no_unknown(turned))
     return Answers(axes, yes, no, unknown, yes + no + unknown, unknown, *months_behind(tally, axes))
 
 
@@ -151,7 +145,7 @@ def _kinds(flag: Axis) -> dict[str, tuple[str, ...]]:
 
 def _silence(drugs: Tally, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Searches for drugs of each cell, and those that do not say which they were."""
-    yes, no, unknown = _states(of_covered_months(drugs).project([*names, "possession_only"]))
+    yes, no, unknown = yes_no_unknown(of_covered_months(drugs).project([*names, "possession_only"]))
     return yes + no + unknown, unknown
 
 

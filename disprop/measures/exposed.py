@@ -24,7 +24,7 @@ from disprop.coverage import (
 )
 from disprop.errors import CodelistMismatch, Refused, UsageError
 from disprop.months import month_label
-from disprop.results import join_flags
+from disprop.results import groups_of, join_flags
 from disprop.tallies import AREA, OPEN, Axis, Tally
 
 Holes = Literal["whole", "covered"]
@@ -57,10 +57,7 @@ class Exposed:
 
     def groups(self, keep: np.ndarray) -> dict[str, list[str]]:
         """Codes of each axis for the cells kept, one a row."""
-        return {
-            a.name: np.array(a.codes, dtype=object)[i].tolist()
-            for a, i in zip(self.axes, np.nonzero(np.atleast_1d(keep)))
-        }
+        return groups_of(self.axes, keep)
 
     def rows(self) -> np.ndarray:
         """Cells that get a row: groups of the population's axes, and codes that occur of the others."""

@@ -12,7 +12,7 @@ from disprop.codelists import nearest
 from disprop.errors import UsageError
 from disprop.measures.alike import searches_alike
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
-from disprop.results import join_flags, result_frame
+from disprop.results import groups_of, join_flags, result_frame
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
@@ -109,7 +109,6 @@ def _flatten(
     found: Exposed, axis: Axis, group: np.ndarray, other: np.ndarray, keep: np.ndarray, reference: str
 ) -> Pairs:
     """Slices x comparisons, as rows."""
-    slices = np.atleast_1d(keep)
 
     def cut(values: np.ndarray) -> np.ndarray:
         return np.atleast_2d(values[keep])
@@ -119,7 +118,7 @@ def _flatten(
     reason, flag = cut(found.reason), cut(found.flag)
     label = COMBINED if reference == COMBINED else None
     names = [label or axis.codes[int(row.argmax())] for row in group]
-    rest = {a.name: np.array(a.codes, dtype=object)[i] for a, i in zip(found.axes[:-1], np.nonzero(slices))}
+    rest = groups_of(found.axes[:-1], keep)
     groups = {name: np.repeat(codes, len(group)).tolist() for name, codes in rest.items()}
     groups[axis.name] = names * len(n)
     n1, n0 = years @ group.T, years @ other.T

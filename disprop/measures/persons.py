@@ -18,7 +18,7 @@ from disprop.measures.alike import laid_on
 from disprop.measures.exposed import Exposed, Holes, default_by, expose, month_counts
 from disprop.measures.rates import PER, search_rate
 from disprop.persons import Meetings, PersonTally
-from disprop.results import join_flags, result_frame, text_where
+from disprop.results import groups_of, join_flags, result_frame, text_where
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ class _Cells:
     @property
     def groups(self) -> dict[str, list[str]]:
         """Codes of the cells that have records."""
-        at = np.unravel_index(np.flatnonzero(self.records), [len(axis) for axis in self.axes]) if self.axes else ()
-        return {axis.name: np.array(axis.codes, dtype=object)[i].tolist() for axis, i in zip(self.axes, at)}
+        return groups_of(self.axes, self.records.reshape([len(axis) for axis in self.axes]) > 0)
 
     def frame(self, values: dict[str, object]) -> pd.DataFrame:
         """Result rows of the cells that have records; array values are of all cells."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from disprop.errors import UsageError
 from disprop.intervals import proportion_interval
 from disprop.measures.exposed import default_by, month_counts
 from disprop.measures.outcome_labels import never_recorded
-from disprop.results import join_flags, result_frame, text_where
+from disprop.results import groups_of, join_flags, result_frame, text_where
 from disprop.tallies import Axis, Tally, coded_axis
 
 if TYPE_CHECKING:
@@ -140,14 +140,14 @@ def linked_find_where_known(tally: Tally, *, by: Sequence[str] | None = None, co
     interval = proportion_interval(
         events=np.where(refused, 0, yes), trials=np.where(refused, 0, known), confidence=confidence
     )
-    keep, groups = _rows(turned.axes[:-2], every)
+    keep = np.asarray(every > 0)
     covered, period = months_behind(tally, turned.axes[:-2])
 
     def shown(values: np.ndarray) -> np.ndarray:
         return np.where(refused, np.nan, values)[keep]
 
     return result_frame(
-        groups,
+        groups_of(turned.axes[:-2], keep),
         {
             "measure": "linked_find_where_known",
             "numerator": yes[keep],
@@ -246,6 +246,13 @@ def _pairs(turned: Tally, answer: Callable[[str, str], str]) -> np.ndarray:
     return np.array([[answer(a, b) for b in two.codes] for a in one.codes], dtype=object)
 
 
+def yes_no_unknown(turned: Tally, yes: str = "yes", no: str = "no") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts of the last axis that say yes, that say no, and that say neither."""
+    flag = turned.axes[-1]
+    n_yes, n_no = (turned.counts[..., flag.index(code)] for code in (yes, no))
+    return n_yes, n_no, turned.counts.sum(axis=-1) - n_yes - n_no
+
+
 def _blank_flags(turned: Tally, outcome_class: str) -> tuple[np.ndarray, np.ndarray]:
     """Records of one outcome class without a flag, and all of that class."""
     of_class = _pairs(turned, lambda outcome, linked: outcome) == outcome_class
@@ -289,11 +296,9 @@ def _outcome_share(
     names = rows_by(tally, by, ("outcome", "linked"))
     counted = of_covered_months(tally).recode("outcome", to)
     turned = counted.project([*names, "outcome"])
-    axis = turned.axes[-1]
-    n_yes, n_no = turned.counts[..., axis.index(yes)], turned.counts[..., axis.index(no)]
-    unknown = turned.counts.sum(axis=-1) - n_yes - n_no
-    zero = np.zeros_like(n_yes)
-    answers = Answers(turned.axes[:-1], n_yes, n_no, unknown, zero, zero, *months_behind(tally, turned.axes[:-1]))
+    states = yes_no_unknown(turned, yes, no)
+    zero = np.zeros_like(states[0])
+    answers = Answers(turned.axes[:-1], *states, zero, zero, *months_behind(tally, turned.axes[:-1]))
     return share_frame(tally, answers, measure, confidence, note="", lacking=never_recorded(counted, yes, no))
 
 
@@ -302,12 +307,9 @@ def _flag_share(
 ) -> pd.DataFrame:
     names = rows_by(tally, by, (axis,))
     turned = of_covered_months(tally).project([*names, axis])
-    flag = turned.axes[-1]
-    yes, no = turned.counts[..., flag.index("yes")], turned.counts[..., flag.index("no")]
+    yes, no, unknown = yes_no_unknown(turned)
     every = turned.counts.sum(axis=-1)
-    answers = Answers(
-        turned.axes[:-1], yes, no, every - yes - no, every, every - yes - no, *months_behind(tally, turned.axes[:-1])
-    )
+    answers = Answers(turned.axes[:-1], yes, no, unknown, every, unknown, *months_behind(tally, turned.axes[:-1]))
     return share_frame(tally, answers, measure, confidence, note=note)
 
 
@@ -326,13 +328,6 @@ def of_covered_months(tally: Tally) -> Tally:
 def _partly(answers: Answers, keep: np.ndarray) -> list[str]:
     """What to say of each cell kept whose period has months that are not covered."""
     return np.where(answers.covered < answers.period, PARTLY, "")[keep].reshape(-1).tolist()
-
-
-def _rows(axes: Sequence[Axis], every: np.ndarray) -> tuple[np.ndarray, dict[str, list[str]]]:
-    """Cells with records, and their codes."""
-    keep = np.asarray(every > 0)
-    where = np.nonzero(np.atleast_1d(keep))
-    return keep, {axis.name: np.array(axis.codes, dtype=object)[i].tolist() for axis, i in zip(axes, where)}
 
 
 def _state(yes: np.ndarray, unknown: np.ndarray, every: np.ndarray, asked: np.ndarray, blank: np.ndarray) -> np.ndarray:
@@ -402,7 +397,8 @@ def share_frame(
     lacking: dict[str, tuple[bool, str]] | None = None,
 ) -> pd.DataFrame:
     """Result rows of shares: given, bounds only or refused; with `lacking` (`never_recorded`), given but for those."""
-    keep, groups = _rows(answers.axes, answers.all)
+    keep = np.asarray(answers.all > 0)
+    groups = groups_of(answers.axes, keep)
     yes, known, every = answers.yes[keep], (answers.yes + answers.no)[keep], answers.all[keep]
     unknown = answers.unknown[keep]
     if lacking is None:
@@ -432,6 +428,28 @@ def share_frame(
             "covered_months": answers.covered[keep],
             "period_months": answers.period[keep],
             "flag": [join_flags(reason, note, partly) for reason, partly in zip(why, _partly(answers, keep))],
+        },
+    )
+
+
+def plain_shares(
+    axes: Sequence[Axis], keep: np.ndarray, n: np.ndarray, of: np.ndarray, confidence: float, **values: Any
+) -> pd.DataFrame:
+    """Result rows of n out of `of` in the cells kept: nothing unknown, nothing refused. Limits: Wilson.
+
+    values: more result columns; an array has one value a cell, anything else stands as it is.
+    """
+    share = proportion_interval(events=n[keep], trials=of[keep], confidence=confidence)
+    said = {name: value[keep] if isinstance(value, np.ndarray) else value for name, value in values.items()}
+    return result_frame(
+        groups_of(axes, keep),
+        {
+            "numerator": n[keep],
+            "denominator": of[keep],
+            **share._asdict(),
+            "confidence": confidence,
+            "method": "wilson",
+            **said,
         },
     )
 

@@ -22,7 +22,7 @@ from disprop.measures.pairs import EVERYONE, Pairs, pair_up
 from disprop.measures.rates import search_rate
 from disprop.measures.ratios import month_dispersion, rate_ratio
 from disprop.measures.shares import find_rate
-from disprop.results import COLUMNS, join_flags, result_frame, text_where
+from disprop.results import COLUMNS, groups_of, join_flags, result_frame, text_where
 from disprop.tallies import Tally
 
 if TYPE_CHECKING:
@@ -377,10 +377,7 @@ def _rates_apart(
     }
     ratio = rate_ratio_interval(**sides, confidence=confidence, dispersion=phi)
     return result_frame(
-        {
-            axis.name: np.array(axis.codes, dtype=object)[i].tolist()
-            for axis, i in zip(found.axes[1:], np.nonzero(np.atleast_1d(keep)))
-        },
+        groups_of(found.axes[1:], keep),
         {
             "numerator": n[own],
             "denominator": sides["exposure"] * sides["reference_events"] / sides["reference_exposure"],

@@ -15,10 +15,10 @@ import numpy as np
 
 from disprop.coverage import covered_only
 from disprop.errors import UsageError
-from disprop.intervals import proportion_interval
 from disprop.measures.exposed import Holes, cover_for, default_by
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up, sides
-from disprop.results import join_flags, result_frame
+from disprop.measures.shares import plain_shares
+from disprop.results import join_flags
 from disprop.tallies import Tally
 
 if TYPE_CHECKING:
@@ -256,22 +256,8 @@ def agreement_matrix(tally: Tally, *, by: Sequence[str] = ("force",), confidence
     turned = tally.project([*names, "ethnicity_self", "ethnicity_officer"])
     n = turned.counts
     whole = np.broadcast_to(n.sum(axis=-1, keepdims=True), n.shape)
-    keep = n > 0
-    share = proportion_interval(events=n[keep], trials=whole[keep], confidence=confidence)
-    return result_frame(
-        {a.name: np.array(a.codes, dtype=object)[i].tolist() for a, i in zip(turned.axes, np.nonzero(keep))},
-        {
-            "measure": "agreement_matrix",
-            "numerator": n[keep],
-            "denominator": whole[keep],
-            "estimate": share.estimate,
-            "low": share.low,
-            "high": share.high,
-            "confidence": confidence,
-            "method": "wilson",
-            "unit": "share of self-defined group",
-        },
-    )
+    unit = "share of self-defined group"
+    return plain_shares(turned.axes, n > 0, n, whole, confidence, measure="agreement_matrix", unit=unit)
 
 
 def agreement_share(tally: Tally, *, by: Sequence[str] | None = None, confidence: float = 0.95) -> pd.DataFrame:
@@ -294,24 +280,10 @@ def agreement_share(tally: Tally, *, by: Sequence[str] | None = None, confidence
     both = (turned.counts * np.outer(*known)).sum(axis=(-1, -2))
     agree = np.trace(turned.counts * np.outer(*known), axis1=-2, axis2=-1)
     every = turned.counts.sum(axis=(-1, -2))
-    keep = np.asarray(both > 0)
-    share = proportion_interval(events=agree[keep], trials=both[keep], confidence=confidence)
-    where = np.nonzero(np.atleast_1d(keep))
-    return result_frame(
-        {a.name: np.array(a.codes, dtype=object)[i].tolist() for a, i in zip(turned.axes[:-2], where)},
-        {
-            "measure": "agreement_share",
-            "numerator": agree[keep],
-            "denominator": both[keep],
-            "estimate": share.estimate,
-            "low": share.low,
-            "high": share.high,
-            "confidence": confidence,
-            "method": "wilson",
-            "unit": f"share of {tally.unit}",
-            "n_unknown": (every - both)[keep],
-        },
-    )
+    return plain_shares(
+        turned.axes[:-2], np.asarray(both > 0), agree, both, confidence,
+        measure="agreement_share", unit=f"share of {tally.unit}", n_unknown=every - both,
+    )  # fmt: skip
 
 
 def _stratified(

@@ -14,7 +14,7 @@ from disprop.measures.exposed import Holes, month_counts
 from disprop.measures.force.items import ITEMS, check_unit, each_item
 from disprop.measures.ratios import widest_limits
 from disprop.records import OPEN_LISTS
-from disprop.results import join_flags, result_frame, text_where
+from disprop.results import groups_of, join_flags, result_frame, text_where
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
@@ -151,9 +151,7 @@ def _sides(tally: Tally, other: Tally, names: list[str], *, strict: bool) -> _Si
     covered, period = (np.broadcast_to(values, shape)[keep] for values in month_counts(cover, n.axes))
     left_out = sorted({*first.forces, *second.forces} - {*cover.forces})
     return _Sides(
-        groups={
-            a.name: np.array(a.codes, dtype=object)[i].tolist() for a, i in zip(n.axes, np.nonzero(np.atleast_1d(keep)))
-        },
+        groups=groups_of(n.axes, keep),
         n=n.counts[keep],
         of=of.counts[keep],
         n_unknown=_unknown(n)[keep],

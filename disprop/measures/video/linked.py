@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from disprop.errors import Refused, UsageError
-from disprop.intervals import proportion_interval
 from disprop.measures.looks import restated
-from disprop.measures.shares import Answers, months_behind, of_covered_months, rows_by, share_frame
+from disprop.measures.shares import (
+    Answers,
+    months_behind,
+    of_covered_months,
+    plain_shares,
+    rows_by,
+    share_frame,
+    yes_no_unknown,
+)
 from disprop.measures.video.states import (
     EXPIRED,
     LINK,
@@ -19,12 +26,11 @@ from disprop.measures.video.states import (
     NOT_KNOWN,
     Retention,
     States,
-    groups_of,
     refuse_people,
     refuse_trend,
     states_of,
 )
-from disprop.results import join_flags, result_frame
+from disprop.results import join_flags
 from disprop.screening import shrunken_proportion_interval
 from disprop.screening.shrinkage import FEWEST_TRIALS
 from disprop.tallies import Tally
@@ -113,17 +119,10 @@ def _never_linked(blank: int, every: int) -> str:
 def _apart_rows(tally: Tally, states: States, measure: str, code: str, confidence: float) -> pd.DataFrame:
     """A code that is out of the share, as a share of all records."""
     n, every = states.of(code), states.counts.sum(axis=-1)
-    keep = np.asarray(n > 0)
-    share = proportion_interval(events=n[keep], trials=every[keep], confidence=confidence)
     covered, period = months_behind(tally, states.axes)
-    frame = result_frame(
-        groups_of(states.axes, keep),
-        {
-            "measure": measure, "numerator": n[keep], "denominator": every[keep], "estimate": share.estimate,
-            "low": share.low, "high": share.high, "confidence": confidence, "method": "wilson",
-            "unit": f"share of {tally.unit}", "covered_months": covered[keep], "period_months": period[keep],
-            "flag": "",
-        },
+    frame = plain_shares(
+        states.axes, np.asarray(n > 0), n, every, confidence,
+        measure=measure, unit=f"share of {tally.unit}", covered_months=covered, period_months=period, flag="",
     )  # fmt: skip
     return _named(frame, states, code, [f"share of all {tally.unit}; not part of the share linked"] * len(frame))
 
@@ -158,8 +157,7 @@ def video_from_start_share(tally: Tally, *, by: Sequence[str] | None = None, con
     """
     names = refuse_people(rows_by(tally, by, ("video_from_start",)))
     turned = of_covered_months(tally).project([*names, "video_from_start"])
-    flag = turned.axes[-1]
-    yes, no = turned.counts[..., flag.index("yes")], turned.counts[..., flag.index("no")]
+    yes, no, _ = yes_no_unknown(turned)
     zero = np.zeros_like(yes)
     answers = Answers(turned.axes[:-1], yes, no, zero, zero, zero, *months_behind(tally, turned.axes[:-1]))
     return share_frame(tally, answers, "video_from_start", confidence, note=FROM_EVIDENCE).assign(

@@ -136,9 +136,3 @@ def _apart(kept: Sequence[str | None], ndim: int) -> np.ndarray:
         words.append(join_flags(term, "break: not to be compared with earlier months" if broken else ""))
         before = term or before
     return np.array(words, dtype=object).reshape(-1, *[1] * (ndim - 1))
-
-
-def groups_of(axes: Sequence[Axis], keep: np.ndarray) -> dict[str, list[str]]:
-    """Codes of the cells kept, one a row."""
-    where = np.nonzero(np.atleast_1d(keep))
-    return {axis.name: np.array(axis.codes, dtype=object)[at].tolist() for axis, at in zip(axes, where)}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from disprop.intervals import proportion_interval
-from disprop.measures.shares import rows_by
+from disprop.measures.shares import plain_shares, rows_by
 from disprop.measures.video.states import (
     EXPIRED,
     LINK,
@@ -17,12 +16,11 @@ from disprop.measures.video.states import (
     NOT_KNOWN,
     Retention,
     States,
-    groups_of,
     refuse_people,
     refuse_trend,
     states_of,
 )
-from disprop.results import join_flags, result_frame
+from disprop.results import join_flags
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
@@ -65,18 +63,12 @@ def video_disagreement(
     known = found[..., :2].sum(axis=-1, keepdims=True)
     whole = np.concatenate([known, known, *[found.sum(axis=-1, keepdims=True)] * 2], axis=-1)
     keep = found > 0
-    share = proportion_interval(events=found[keep], trials=whole[keep], confidence=confidence)
-    axes = (*states.axes, Axis(LINK, "", tuple(_FOUND)))
     notes = np.broadcast_to(states.notes[..., None], found.shape)[keep]
     apart = np.nonzero(keep)[-1] > 1
-    return result_frame(
-        groups_of(axes, keep),
-        {
-            "measure": "video_disagreement", "numerator": found[keep], "denominator": whole[keep],
-            "estimate": share.estimate, "low": share.low, "high": share.high, "confidence": confidence,
-            "method": "wilson", "unit": f"share of {tally.unit} with that tick",
-            "flag": [join_flags(APART if out else AGAINST, note) for out, note in zip(apart, notes)],
-        },
+    return plain_shares(
+        (*states.axes, Axis(LINK, "", tuple(_FOUND))), keep, found, whole, confidence,
+        measure="video_disagreement", unit=f"share of {tally.unit} with that tick",
+        flag=[join_flags(APART if out else AGAINST, note) for out, note in zip(apart, notes)],
     )  # fmt: skip
 
 
@@ -106,19 +98,12 @@ def video_agreement_share(
     found, said = _found(states), states.axes[-1]
     yes, no = found[..., said.index("yes"), :], found[..., said.index("no"), :]
     agree = yes[..., 0] + no[..., 1]
-    disagree = yes[..., 1] + no[..., 0]
-    unknown = found.sum(axis=(-1, -2)) - agree - disagree
-    keep = np.asarray(agree + disagree > 0)
-    notes = _all_notes(states)[keep]
-    share = proportion_interval(events=agree[keep], trials=(agree + disagree)[keep], confidence=confidence)
-    return result_frame(
-        groups_of(states.axes[:-1], keep),
-        {
-            "measure": "video_agreement_share", "numerator": agree[keep], "denominator": (agree + disagree)[keep],
-            "estimate": share.estimate, "low": share.low, "high": share.high, "confidence": confidence,
-            "method": "wilson", "unit": f"share of {tally.unit}", "n_unknown": unknown[keep],
-            "flag": [join_flags(AGAINST, note) for note in notes],
-        },
+    both = agree + yes[..., 1] + no[..., 0]
+    keep = np.asarray(both > 0)
+    return plain_shares(
+        states.axes[:-1], keep, agree, both, confidence,
+        measure="video_agreement_share", unit=f"share of {tally.unit}", n_unknown=found.sum(axis=(-1, -2)) - both,
+        flag=[join_flags(AGAINST, note) for note in _all_notes(states)[keep]],
     )  # fmt: skip
 
 
