@@ -17,6 +17,7 @@ from disprop.command_options import (
     USAGE,
     Asked,
     areas_option,
+    confidence_option,
     footage_options,
     holes_option,
     population_option,
@@ -26,6 +27,7 @@ from disprop.command_options import (
     rows_options,
     scheduler_option,
     split_axes,
+    tally_of,
     warn,
     write_rows,
 )
@@ -170,7 +172,7 @@ def report(asked: Asked, out: str, areas: str | None, population: str | None, ho
     help="Allow rates by ethnicity_officer: perceived ethnicity against self-described Census, flagged.",
 )
 @footage_options
-@click.option("--confidence", type=float, default=0.95, show_default=True)
+@confidence_option
 @areas_option
 @click.option("--explain", is_flag=True, help="Print how the records would be counted, and count nothing.")
 @population_option
@@ -274,10 +276,7 @@ def tally(asked: Asked, by: str, areas: str | None, scheduler: str | None, form:
     Example:
       disprop tally data/ --by ethnicity_self,object --force kent
     """
-    from disprop.plan import tally as count
-
-    with reading(asked, areas=areas, scheduler=scheduler) as records:
-        counted = count(records, by=split_axes(by), force=asked.forces or None, period=asked.period)
+    counted = tally_of(asked, split_axes(by), areas=areas, scheduler=scheduler)
     if form == "parquet" and out is not None:
         counted.save(out)
     else:

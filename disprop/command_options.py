@@ -125,11 +125,27 @@ holes_option = click.option(
     default="whole",
     help="Where months are missing, give rates on the months there are instead of withholding them.",
 )
+confidence_option = click.option("--confidence", type=float, default=0.95, show_default=True)
+figure_options = with_options(population_option, holes_option, rows_options)
+"""Whom figures are divided by, what missing months do, and how the rows are written."""
 scheduler_option = click.option(
     "--scheduler",
     metavar="tcp://HOST:PORT",
     help="Count on the Dask cluster of this scheduler; the result is the same.",
 )
+
+
+def by_option(default: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The axes that rows are by, or records counted by; those that stand in by default."""
+    return click.option("--by", default=default, show_default=bool(default), metavar="AXES", help=meaning)
+
+
+def compared_options(of: str, reference: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The axis along which groups are compared, and with which of them, each with its help."""
+    return with_options(
+        click.option("--of", "of", default="ethnicity_self", show_default=True, help=of),
+        click.option("--reference", default="White", show_default=True, help=reference),
+    )
 
 
 def retention_asked(_: click.Context, __: click.Parameter, text: str | None) -> list[tuple[str | None, int]] | None:
@@ -182,6 +198,14 @@ def reading(
         placed = with_areas(records, read_boundaries(areas))
         yield placed
         click.echo(places_summary(placed.account), err=True)
+
+
+def tally_of(asked: Asked, by: Sequence[str], **how: Any) -> Tally:
+    """The records asked for, counted by these axes. how: as in `reading`."""
+    from disprop.plan import tally
+
+    with reading(asked, **how) as records:
+        return tally(records, by=by, force=asked.forces or None, period=asked.period)
 
 
 @contextmanager

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from disprop.command_options import (
+    FILE,
     OK,
     Asked,
+    by_option,
     holes_option,
     population_option,
     reading,
@@ -17,6 +20,7 @@ from disprop.command_options import (
     residents,
     rows_options,
     split_axes,
+    tally_of,
     warn,
     with_options,
     write_rows,
@@ -28,8 +32,15 @@ if TYPE_CHECKING:
 REPORTS = "force_report"
 GROUPS = ("ethnicity_officer", "age_band", "gender", "health")
 PUBLISHED = ("uses", "apart", "reports", "rate", "ratio")
+FORCE_AND_GROUP = "force,ethnicity_officer"
 
-by_option = click.option("--by", default="force", show_default=True, metavar="AXES", help="Axes, comma-separated.")
+
+def reports_options(meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Force reports beside the records of another kind."""
+    return with_options(
+        click.option("--reports", multiple=True, required=True, help=meaning),
+        click.option("--reports-mapping", type=FILE, help="TOML mapping of the reports."),
+    )
 
 
 @click.group()
@@ -47,12 +58,10 @@ def force() -> None:
 
 
 @force.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file", type=FILE)
 @click.option("--show", type=click.Choice(PUBLISHED), default="uses", show_default=True, help="What to show.")
 @click.option("--group", type=click.Choice(GROUPS), default=GROUPS[0], show_default=True, help="Whom tactics are by.")
-@click.option(
-    "--by", default="force", show_default=True, metavar="AXES", help="force, tactic, tactic_class, tactic_use"
-)
+@by_option("force", "force, tactic, tactic_class, tactic_use")
 @click.option("--reference", default=None, help="ratio: group compared with; default White, or the first group.")
 @click.option("--year", help="Financial year, such as 2018/19, where the file does not say.")
 @click.option("--perceived", is_flag=True, help="Allow rates by ethnicity as the officer perceives it, flagged.")
@@ -97,9 +106,8 @@ def published(
 @force.command()
 @click.argument("what", type=click.Choice(["searches", "arrests"]))
 @records_options
-@click.option("--reports", multiple=True, required=True, help="Force reports: files, a store, a published table.")
-@click.option("--reports-mapping", type=click.Path(exists=True, dir_okay=False), help="TOML mapping of the reports.")
-@click.option("--by", default="force,ethnicity_officer", show_default=True, metavar="AXES", help="Axes of both sides.")
+@reports_options("Force reports: files, a store, a published table.")
+@by_option(FORCE_AND_GROUP, "Axes of both sides.")
 @with_options(holes_option, rows_options)
 def beside(
     what: str, asked: Asked, reports: tuple[str, ...], reports_mapping: str | None, by: str, holes: Any, form: str,
@@ -118,7 +126,7 @@ def beside(
 
     axes = split_axes(by)
     kind = "search" if what == "searches" else "custody"
-    other = _counted(asked, [axis for axis in axes if axis not in ITEMS], kind)
+    other = tally_of(asked, [axis for axis in axes if axis not in ITEMS], kind=kind)
     counted = _reports(replace(asked, source=reports, mapping=reports_mapping), axes)
     compute = force_per_100_searches if what == "searches" else force_per_100_arrests
     write_rows(compute(counted, other, by=axes, holes=holes), form, out)
@@ -127,7 +135,7 @@ def beside(
 
 @force.command()
 @records_options
-@by_option
+@by_option("force", "Axes, comma-separated.")
 @click.option("--guess", is_flag=True, help="Unnamed ones by minute and local authority: no bound.")
 @rows_options
 def incidents(asked: Asked, by: str, guess: bool, form: str, out: str | None) -> int:
@@ -151,7 +159,7 @@ def incidents(asked: Asked, by: str, guess: bool, form: str, out: str | None) ->
 
 @force.command()
 @records_options
-@by_option
+@by_option("force", "Axes, comma-separated.")
 @rows_options
 def people(asked: Asked, by: str, form: str, out: str | None) -> int:
     """How many people force was used on: beside the reports, where they have keys of persons.
@@ -181,7 +189,7 @@ def recording(asked: Asked, form: str, out: str | None) -> int:
     """
     from disprop.measures.force.recording import handcuffing_recording
 
-    counted = _counted(asked, ["tactic"], REPORTS)
+    counted = tally_of(asked, ["tactic"], kind=REPORTS)
     rows = handcuffing_recording(counted)
     if rows.empty and form == "table" and out is None:
         click.echo("No jump was found in the share of compliant handcuffing.")
@@ -192,10 +200,9 @@ def recording(asked: Asked, form: str, out: str | None) -> int:
 
 @force.command()
 @records_options
-@click.option("--reports", multiple=True, required=True, help="Force reports, with keys of the same secret.")
-@click.option("--reports-mapping", type=click.Path(exists=True, dir_okay=False), help="TOML mapping of the reports.")
+@reports_options("Force reports, with keys of the same secret.")
 @click.option("--minutes", type=click.IntRange(0, 720), default=30, show_default=True, help="Between the two times.")
-@click.option("--by", default="force,ethnicity_officer", show_default=True, metavar="AXES", help="Axes of the rows.")
+@by_option(FORCE_AND_GROUP, "Axes of the rows.")
 @rows_options
 def search(
     asked: Asked, reports: tuple[str, ...], reports_mapping: str | None, minutes: int, by: str, form: str,
@@ -219,13 +226,6 @@ def search(
     return warn(counted.account)
 
 
-def _counted(asked: Asked, by: list[str], kind: str) -> Tally:
-    from disprop.plan import tally
-
-    with reading(asked, kind=kind) as records:
-        return tally(records, by=by, force=asked.forces or None, period=asked.period)
-
-
 def _reports(asked: Asked, axes: list[str]) -> Tally:
     """Force reports; or uses of tactics, where a published spreadsheet is given."""
     if len(asked.source) == 1 and asked.source[0].lower().endswith((".ods", ".xlsx")):
@@ -233,7 +233,7 @@ def _reports(asked: Asked, axes: list[str]) -> Tally:
 
         group = next((axis for axis in axes if axis in GROUPS), GROUPS[0])
         return read_force_tables(asked.source[0], by=group).tactics
-    return _counted(asked, axes, REPORTS)
+    return tally_of(asked, axes, kind=REPORTS)
 
 
 def _in_lists(counted: Tally, axes: list[str]) -> Tally:

@@ -12,15 +12,16 @@ from disprop.command_options import (
     FILE,
     OK,
     Asked,
-    holes_option,
-    population_option,
+    by_option,
+    compared_options,
+    figure_options,
     reading,
     records_options,
     residents,
     rows_options,
     split_axes,
+    tally_of,
     warn,
-    with_options,
     write_rows,
 )
 from disprop.errors import UsageError
@@ -28,28 +29,24 @@ from disprop.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from disprop.tallies import Tally
-
 FORCES = ("funnel", "outlier_lines", "rank_range", "similar_group_average", "against_similar", "ratio_against_rest")
 MONTHS = ("control_chart", "change_points", "rolling", "rate_change", "rate_ratio_change")
 LOOKS = ("screening_list", "months_needed", "shrunken_rates", "shrunken_ratios", "shrunken_shares")
 MEASURED = ("rate_ratio", "search_rate", "find_rate")
 
-measure_option = click.option("--measure", type=click.Choice(MEASURED), help="What is compared; default rate_ratio.")
-of_option = click.option("--of", "of", default="ethnicity_self", show_default=True, help="Axis of the groups compared.")
-reference_option = click.option("--reference", default="White", show_default=True, help="Group compared with.")
-breaks_option = click.option("--breaks", type=FILE, help="CSV of declared breaks: month, note, force.")
+compared = compared_options("Axis of the groups compared.", "Group compared with.")
 
 
 @click.command()
 @click.argument("name", metavar="FIGURE", type=click.Choice(FORCES))
 @records_options
-@with_options(measure_option, of_option, reference_option)
-@click.option("--by", default="", metavar="AXES", help="Further axes of the rows; force is always one.")
+@click.option("--measure", type=click.Choice(MEASURED), help="What is compared; default rate_ratio.")
+@compared
+@by_option("", "Further axes of the rows; force is always one.")
 @click.option("--method", type=click.Choice(["additive", "multiplicative", "naive"]), help="funnel: its spread.")
 @click.option("--more-normal", is_flag=True, help="outlier_lines: the other reading of the rule.")
 @click.option("--groups", type=FILE, help="CSV of most similar groups: force, member, dated.")
-@with_options(population_option, holes_option, rows_options)
+@figure_options
 def forces(name: str, by: str, method: str | None, more_normal: bool, groups: str | None, **given: Any) -> int:
     """Forces side by side: is one further from the others than chance and the usual spread explain?
 
@@ -77,12 +74,12 @@ def forces(name: str, by: str, method: str | None, more_normal: bool, groups: st
 @click.argument("name", metavar="FIGURE", type=click.Choice(MONTHS))
 @records_options
 @click.option("--measure", help="What is followed; default rate_ratio. rolling: any measure.")
-@with_options(of_option, reference_option)
-@click.option("--by", default="", metavar="AXES", help="Axes of the rows, comma-separated.")
+@compared
+@by_option("", "Axes of the rows, comma-separated.")
 @click.option("--before", metavar="YYYY-MM:YYYY-MM", help="rate_change, rate_ratio_change: the earlier period.")
 @click.option("--after", metavar="YYYY-MM:YYYY-MM", help="rate_change, rate_ratio_change: the later period.")
-@breaks_option
-@with_options(population_option, holes_option, rows_options)
+@click.option("--breaks", type=FILE, help="CSV of declared breaks: month, note, force.")
+@figure_options
 def months(
     name: str, by: str, before: str | None, after: str | None, breaks: str | None, measure: str | None, **given: Any
 ) -> int:
@@ -113,9 +110,9 @@ def months(
 @click.command()
 @click.argument("name", metavar="FIGURE", type=click.Choice(LOOKS))
 @records_options
-@with_options(of_option, reference_option)
-@click.option("--by", default="force", show_default=True, metavar="AXES", help="Axes of the cells, comma-separated.")
-@with_options(population_option, holes_option, rows_options)
+@compared
+@by_option("force", "Axes of the cells, comma-separated.")
+@figure_options
 def looks(name: str, by: str, **given: Any) -> int:
     """Many looks at once: lists that say how much of them is chance, and small cells shrunk. Never a ranking.
 
@@ -137,9 +134,7 @@ def looks(name: str, by: str, **given: Any) -> int:
 
 @click.command()
 @records_options
-@click.option(
-    "--by", default="ethnicity_self,linked,outcome", show_default=True, metavar="AXES", help="Columns to watch."
-)
+@by_option("ethnicity_self,linked,outcome", "Columns to watch.")
 @rows_options
 def sentinels(asked: Asked, by: str, form: str, out: str | None) -> int:
     """What is odd about the files that came: missing, partial, repeated months, vanished labels, midnight, clocks.
@@ -153,7 +148,7 @@ def sentinels(asked: Asked, by: str, form: str, out: str | None) -> int:
     from disprop.measures.marks import clock_conventions, midnight_shares, record_marks, repeated_shares
     from disprop.measures.sentinels import sentinels as noticed
 
-    counted = _counted(asked, split_axes(by))
+    counted = tally_of(asked, split_axes(by))
     with reading(replace(asked, quarantine=None)) as records:
         marks = record_marks(records)
     flagged = [table(marks) for table in (midnight_shares, repeated_shares)]
@@ -186,7 +181,7 @@ def _said(
     takes_measure = name in (*FORCES[:5], *MONTHS[:3])
     axes = [*by, *({of} if name != "rate_change" and what == "rate_ratio" else ())]
     axes += named(what).axes if name in ("rolling", "shrunken_shares") or finds else ()
-    counted = _counted(asked, list(dict.fromkeys(axis for axis in axes if axis not in ("force", "month"))))
+    counted = tally_of(asked, list(dict.fromkeys(axis for axis in axes if axis not in ("force", "month"))))
     inputs = [counted] if finds else [counted, residents(population, axes)]
     if what == "rate_ratio" and name not in ("rate_change", "shrunken_rates"):
         options |= {"of": of, "reference": reference}
@@ -204,13 +199,6 @@ def _for_rolling(options: dict[str, Any], measure: Any) -> dict[str, Any]:
     left_out = set() if measure.population else {"holes"}
     left_out |= set() if measure.compares else {"of", "reference"}
     return {name: value for name, value in options.items() if name not in left_out}
-
-
-def _counted(asked: Asked, by: list[str]) -> Tally:
-    from disprop.plan import tally
-
-    with reading(asked) as records:
-        return tally(records, by=by, force=asked.forces or None, period=asked.period)
 
 
 def _groups(path: str) -> Any:

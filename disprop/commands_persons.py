@@ -8,15 +8,15 @@ import click
 
 from disprop.command_options import (
     Asked,
-    holes_option,
-    population_option,
+    by_option,
+    compared_options,
+    confidence_option,
+    figure_options,
     reading,
     records_options,
     residents,
-    rows_options,
     split_axes,
     warn,
-    with_options,
     write_rows,
 )
 
@@ -26,11 +26,10 @@ MEASURES = ("repeat_search_share", "people_searched", "person_rate", "rate_ratio
 @click.command()
 @click.argument("name", metavar="MEASURE", type=click.Choice(MEASURES))
 @records_options
-@click.option("--by", default="force,ethnicity_self", show_default=True, metavar="AXES", help="Axes of the rows.")
-@click.option("--of", "of", default="ethnicity_self", show_default=True, help="rate_ratio: axis compared.")
-@click.option("--reference", default="White", show_default=True, help="rate_ratio: group compared with.")
-@click.option("--confidence", type=float, default=0.95, show_default=True)
-@with_options(population_option, holes_option, rows_options)
+@by_option("force,ethnicity_self", "Axes of the rows.")
+@compared_options("rate_ratio: axis compared.", "rate_ratio: group compared with.")
+@confidence_option
+@figure_options
 def persons(
     name: str, asked: Asked, by: str, of: str, reference: str, population: str | None, holes: Any, confidence: float,
     form: str, out: str | None,
