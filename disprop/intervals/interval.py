@@ -62,6 +62,15 @@ def refuse_more(part_name: str, part: FloatArray, whole_name: str, whole: FloatA
         )
 
 
+def refuse_narrower(dispersion: FloatArray) -> None:
+    """A dispersion makes limits wider, never narrower than chance alone makes them."""
+    if np.any(dispersion < 1):
+        raise UsageError(
+            f"dispersion is {np.nanmin(dispersion):g}: it must be 1 or more, since a dispersion below 1 "
+            "would narrow the interval; use max(1, dispersion)."
+        )
+
+
 def _numbers(name: str, values: ArrayLike) -> FloatArray:
     try:
         return np.asarray(values, dtype=np.float64)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from disprop.errors import UsageError
-from disprop.intervals.interval import FloatArray, Interval, Limits, aligned, choose, interval
+from disprop.intervals.interval import FloatArray, Interval, Limits, aligned, choose, interval, refuse_narrower
 from disprop.intervals.proportion import exact_odds_low, mid_p_odds_low, wilson_high, wilson_low
 
 
@@ -84,11 +84,7 @@ def rate_ratio_interval(
 
 
 def _check_dispersion(phi: FloatArray, method: str) -> None:
-    if np.any(phi < 1):
-        raise UsageError(
-            f"dispersion is {np.nanmin(phi):g}: it must be 1 or more, since a dispersion below 1 "
-            "would narrow the interval; use max(1, dispersion)."
-        )
+    refuse_narrower(phi)
     if method not in _DISPERSED and np.any(phi != 1):
         raise UsageError(
             f"method {method!r} is of whole counts and takes no dispersion (got {np.nanmax(phi):g}): "

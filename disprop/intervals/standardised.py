@@ -91,9 +91,9 @@ def directly_standardised_ratio(
     >>> [round(figure, 2) for figure in found]
     [1.44, 1.06, 1.96]
     """
-    counts, (phi,), tail = per_stratum(
+    counts, phi, tail = per_stratum(
         confidence=confidence,
-        overall={"dispersion": dispersion},
+        dispersion=dispersion,
         events=events,
         exposure=exposure,
         reference_events=reference_events,

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, ndtri
 
-from disprop.errors import UsageError
 from disprop.intervals.interval import FloatArray, Floats, Interval, interval, refuse_more
 from disprop.intervals.rate_ratio import rate_ratio_interval
 from disprop.intervals.strata import per_stratum
@@ -66,16 +65,14 @@ def mantel_haenszel_rate_ratio(
     >>> [round(figure, 2) for figure in mantel_haenszel_rate_ratio(**a)]
     [4.15, 1.54, 11.17]
     """
-    counts, (phi,), tail = per_stratum(
+    counts, phi, tail = per_stratum(
         confidence=confidence,
-        overall={"dispersion": dispersion},
+        dispersion=dispersion,
         events=events,
         exposure=exposure,
         reference_events=reference_events,
         reference_exposure=reference_exposure,
     )
-    if np.any(phi < 1):
-        raise UsageError(f"dispersion is {np.nanmin(phi):g}: it must be 1 or more; use max(1, dispersion).")
     a, n1, c, n0 = counts
     t = n1 + n0
     with np.errstate(all="ignore"):
@@ -232,9 +229,9 @@ def within_strata_rate_ratio(
     >>> [round(figure, 2) for figure in within_strata_rate_ratio(**a)]
     [1.54, 0.96, 2.45]
     """
-    counts, (phi,), tail = per_stratum(
+    counts, phi, tail = per_stratum(
         confidence=confidence,
-        overall={"dispersion": dispersion},
+        dispersion=dispersion,
         events=events,
         exposure=exposure,
         reference_events=reference_events,
@@ -276,16 +273,14 @@ def within_strata_excess(
     >>> [round(figure, 1) for figure in within_strata_excess(**a)]
     [7.0, -2.0, 16.0]
     """
-    counts, (phi,), tail = per_stratum(
+    counts, phi, tail = per_stratum(
         confidence=confidence,
-        overall={"dispersion": dispersion},
+        dispersion=dispersion,
         events=events,
         exposure=exposure,
         reference_events=reference_events,
         reference_exposure=reference_exposure,
     )
-    if np.any(phi < 1):
-        raise UsageError(f"dispersion is {np.nanmin(phi):g}: it must be 1 or more; use max(1, dispersion).")
     observed, expected, effective = _expected(*counts)
     with np.errstate(all="ignore"):
         variance = observed + np.where(expected == 0, 0.0, expected**2 / effective)

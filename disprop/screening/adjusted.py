@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from disprop.errors import UsageError
-from disprop.intervals.interval import FloatArray, aligned, choose
+from disprop.intervals.interval import FloatArray, aligned, choose, refuse_narrower
 
 Adjustment = Literal["holm", "benjamini_hochberg"]
 
@@ -72,8 +72,7 @@ def rate_ratio_p(
         dispersion=dispersion,
         confidence=0.95,
     )[:5]
-    if np.any(phi < 1):
-        raise UsageError(f"dispersion is {np.nanmin(phi):g}: it must be 1 or more; use max(1, dispersion)")
+    refuse_narrower(phi)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where((n1 > 0) & (n0 > 0), n1 / (n1 + n0), np.nan)
         z = (a - (a + c) * share) / np.sqrt(phi * (a + c) * share * (1 - share))

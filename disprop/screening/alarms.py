@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, btdtria, btdtrib, ndtr, stdtrit
 
 from disprop.errors import UsageError
-from disprop.intervals.interval import FloatArray, Floats, aligned, refuse_more
+from disprop.intervals.interval import FloatArray, Floats, aligned, refuse_more, refuse_narrower
 from disprop.intervals.roots import root
 
 BUDGET = 1.0
@@ -136,8 +136,7 @@ def _aligned(level: float, dispersion: ArrayLike, degrees: ArrayLike, **counts: 
     if not 0 < level < 1:
         raise UsageError(f"level is {level:g}: it must lie between 0 and 1, such as 1 / 60")
     *arrays, phi, _ = aligned(**counts, dispersion=dispersion, confidence=1 - level)
-    if np.any(phi < 1):
-        raise UsageError(f"dispersion is {np.nanmin(phi):g}: it must be 1 or more; use max(1, dispersion)")
+    refuse_narrower(phi)
     df = np.broadcast_to(np.asarray(degrees, dtype=float), phi.shape)
     student = ndtr(stdtrit(np.where(np.isinf(df), 1.0, df), level / 2))
     return [*arrays, phi, np.where(np.isinf(df), level / 2, student)]

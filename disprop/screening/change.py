@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from disprop.errors import UsageError
-from disprop.intervals.interval import FloatArray, Floats, Interval, aligned, interval
+from disprop.intervals.interval import FloatArray, Floats, Interval, aligned, interval, refuse_narrower
 
 HALF_BAND = float(np.log(1.25) / 2)
 """Half-width of log RR at which an interval fits inside the band from 1 to 1.25, or from 0.8 to 1."""
@@ -59,7 +59,8 @@ def ratio_change_interval(
         base_dispersion=base_dispersion,
         confidence=confidence,
     )
-    _check(phi, base_phi)
+    refuse_narrower(phi)
+    refuse_narrower(base_phi)
     with np.errstate(all="ignore"):
         ratio = _ratio(a, n1, c, n0) / _ratio(b, m1, d, m0)
         half = -ndtri(tail) * np.sqrt(phi * (1 / a + 1 / c) + base_phi * (1 / b + 1 / d))
@@ -102,7 +103,7 @@ def months_to_precision(
     a, c, k, phi, tail = aligned(
         events=events, reference_events=reference_events, months=months, dispersion=dispersion, confidence=confidence
     )
-    _check(phi)
+    refuse_narrower(phi)
     with np.errstate(all="ignore"):
         now = -ndtri(tail) * np.sqrt(phi * (1 / a + 1 / c))
         needed = np.ceil(k * (now / half_width) ** 2 - 1e-9) - k
@@ -112,9 +113,3 @@ def months_to_precision(
 
 def _ratio(a: FloatArray, n1: FloatArray, c: FloatArray, n0: FloatArray) -> FloatArray:
     return (a / n1) / (c / n0)
-
-
-def _check(*dispersions: FloatArray) -> None:
-    for phi in dispersions:
-        if np.any(phi < 1):
-            raise UsageError(f"dispersion is {np.nanmin(phi):g}: it must be 1 or more; use max(1, dispersion)")

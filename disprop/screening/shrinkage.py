@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincinv, betaln, expit, gammainc, gammaincinv, gammaln, logit
 
 from disprop.errors import Refused, UsageError
-from disprop.intervals.interval import FloatArray, aligned, refuse_more
+from disprop.intervals.interval import FloatArray, aligned, refuse_more, refuse_narrower
 from disprop.intervals.roots import root
 
 FEWEST_CELLS = 10
@@ -81,8 +81,7 @@ def shrunken_rate_interval(
     ([1.42, 1.43, 1.08], [0.26, 0.71, 0.71])
     """
     x, t, phi = aligned(events=events, exposure=exposure, dispersion=dispersion, confidence=confidence)[:3]
-    if np.any(phi < 1):
-        raise UsageError(f"dispersion is {np.nanmin(phi):g}: it must be 1 or more; use max(1, dispersion)")
+    refuse_narrower(phi)
     x, t = x / phi, t / phi
     used = _usable(x, t)
     rate = x[used].sum() / t[used].sum()
