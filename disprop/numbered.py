@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from disprop.codelists import codelist
 from disprop.errors import UsageError
-from disprop.kernels.keyed import KeyCounts, make_keys
+from disprop.kernels.blocks import ROOM, Block, Cells, KeyCounts, block_of, make_keys
 
-ROOM = 38
-"""Bits of a number for place and cell; 6 more are the force, 12 the month (since 1970)."""
 MONTHS = 1 << 12
+"""Months (since 1970) of a force; 6 bits of a number are the force, 12 the month, `ROOM` more place and cell."""
 
 
 @dataclass
@@ -28,52 +28,71 @@ class Numbered:
     size: int
     places: dict[str, int] = field(default_factory=dict)
     keys: KeyCounts = field(default_factory=KeyCounts)
+    lock: Any = field(default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
         if self.size >= 1 << ROOM:
             raise UsageError(f"the axes have {self.size:,} cells a month; tally by fewer axes at a time")
 
+    def beside(self) -> Numbered:
+        """No counts yet, of another thread, with the same places."""
+        return Numbered(self.size, self.places, lock=self.lock)
+
     def places_of(self, codes: Sequence[str]) -> np.ndarray:
         """The place of each code of an open list; one that is new gets the next."""
-        found = np.array([self.places.setdefault(code, len(self.places)) for code in codes], dtype=np.int64)
+        with self.lock:
+            found = np.array([self.places.setdefault(code, len(self.places)) for code in codes], dtype=np.int64)
         if len(self.places) * self.size >= 1 << ROOM:
             raise UsageError(f"{len(self.places):,} codes by {self.size:,} cells are too many; tally by fewer axes")
         return found
 
     def add(self, columns: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> int:
-        """Count rows, see `kernels.keyed.make_keys`; returns how many were left out."""
+        """Count rows, see `kernels.blocks.make_keys`; returns how many were left out."""
         keys = make_keys(columns, tables)
         self.keys.add(keys)
         return int(columns[0].size - keys.size)
 
     def take(self, other: Numbered) -> None:
         """Takes the counts of others, whose places may be others."""
-        at, n = other.keys.result()
-        lookup = self.places_of(list(other.places))
-        if not np.array_equal(lookup, np.arange(len(lookup))):
-            rest, cell = np.divmod(at & ((1 << ROOM) - 1), self.size)
-            at = (at >> ROOM << ROOM) + lookup[rest] * self.size + cell
-            order = np.argsort(at)
-            at, n = at[order], n[order]
-        self.keys.take((at, n))
+        other.keys.slices()  # nothing waits any more
+        if other.places is self.places:
+            self.keys.take(other.keys.blocks)
+            return
+        place = self.places_of(list(other.places))
+        if np.array_equal(place, np.arange(len(place))):
+            self.keys.take(other.keys.blocks)
+        else:
+            self.keys.take(self._moved(block, place) for block in other.keys.blocks)
 
-    def found(self) -> Found:
-        """Every cell that is not 0."""
-        at, n = self.keys.result()
-        place, cell = np.divmod(at & ((1 << ROOM) - 1), self.size)
-        slices = at >> ROOM
-        return Found(slices // MONTHS, slices % MONTHS, place, cell, n)
+    def _moved(self, block: Block, place: np.ndarray) -> Block:
+        """The same counts where place i is place[i]."""
+        keys = block.keys()
+        at, cell = np.divmod(keys & ((1 << ROOM) - 1), self.size)
+        return block_of((keys >> ROOM << ROOM) + place[at] * self.size + cell, block.times)
 
+    def slices(self) -> tuple[np.ndarray, np.ndarray]:
+        """Force (position in its codelist) and month of every slice that has a count."""
+        force, month = np.divmod(self.keys.slices(), MONTHS)
+        return force, month
 
-@dataclass(frozen=True)
-class Found:
-    """Cells that are not 0: of each the force (position in its codelist), month, place and cell, and the count."""
+    def codes(self) -> list[str]:
+        """The codes that have a count."""
+        if self.keys.slices().size == 0 or not self.places:
+            return []
+        met = np.zeros(len(self.places), dtype=bool)
+        for block in self.keys.blocks:
+            met[block.places(self.size)] = True
+        return [code for code, has in zip(self.places, met) if has]
 
-    force: np.ndarray
-    month: np.ndarray
-    place: np.ndarray
-    cell: np.ndarray
-    n: np.ndarray
+    def cells(self, first: np.ndarray, codes: Sequence[str], inside: int) -> tuple[np.ndarray, np.ndarray]:
+        """Number of every cell that is not 0 on the axes of a tally, in order, and its count; nothing is left here.
+
+        first: where each slice starts, in the order of `slices`. codes: of the axis of places, [""] for none.
+        inside: how many cells the axes after that one have.
+        """
+        at = {code: i for i, code in enumerate(codes)}
+        position = np.array([at.get(code, 0) for code in self.places or [""]], dtype=np.int64)
+        return self.keys.cells(Cells(self.keys.slices(), first, position, len(codes), self.size, inside))
 
 
 def force_entries(codes: Sequence[str]) -> np.ndarray:
@@ -88,13 +107,8 @@ def month_entries(months: np.ndarray) -> np.ndarray:
 
 def pack(numbered: Numbered) -> dict[str, Any]:
     """The same as a few arrays in as few bytes as hold them, to be sent."""
-    at, n = numbered.keys.result()
-    return {
-        "size": numbered.size,
-        "places": list(numbered.places),
-        "steps": _small(np.diff(at, prepend=0)),
-        "counts": _small(n),
-    }
+    one = numbered.keys.compact()
+    return {"size": numbered.size, "places": list(numbered.places), "block": (one.upper, one.start, one.low, one.times)}
 
 
 def unpack(packed: Mapping[str, Any]) -> Numbered:
@@ -102,13 +116,9 @@ def unpack(packed: Mapping[str, Any]) -> Numbered:
 
     >>> one = Numbered(2)
     >>> _ = one.places_of(["E01000001"]), one.add([np.zeros(3, dtype=np.int32)], [month_entries(np.array([591]))])
-    >>> unpack(pack(one)).found().n
+    >>> unpack(pack(one)).keys.result()[1]
     array([3])
     """
     numbered = Numbered(packed["size"], {code: i for i, code in enumerate(packed["places"])})
-    numbered.keys.take((np.cumsum(packed["steps"], dtype=np.int64), packed["counts"].astype(np.int64)))
+    numbered.keys.take([Block(*packed["block"])])
     return numbered
-
-
-def _small(numbers: np.ndarray) -> np.ndarray:
-    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

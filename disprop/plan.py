@@ -16,7 +16,7 @@ import numpy as np
 
 from disprop import cells as counting
 from disprop.batches import each_item, hours_of, labels_of, open_codes
-from disprop.cells import Counts
+from disprop.cells import Counts, Keyed
 from disprop.cluster import run, tasks_for
 from disprop.codelists import UNMAPPED, code_lookup, codelist, force_code
 from disprop.errors import InputRefused, MultiChoiceError, UsageError
@@ -417,27 +417,24 @@ class _Cube:
 
     def _by_number(self, parts: np.ndarray, request: _Request) -> tuple[tuple[Axis, ...], Counts]:
         assert self.number is not None
-        found, codes, known = self.number.found(), codelist("force").codes, list(self.number.places) or [""]
-        met = {codes[i] for i in np.unique(found.force).tolist()}
-        force = coded_axis("force", "force", {*parts["force"].tolist(), *met})
-        months = _within(request.scope, {*parts["month"].tolist(), *np.unique(found.month).tolist()})
-        opened = open_axis(self.open.name if self.open else "", (known[i] for i in np.unique(found.place).tolist()))
-        coded = iter(counting.positions(found.cell, self.shape))
-        at_force, at_place = _places(force.codes, codes), _places(opened.codes, known)
-        where = [at_force[found.force], np.searchsorted(months, found.month)]
-        where += [at_place[found.place] if spec.is_open else next(coded) for spec in self.specs]
+        forces, months = self.number.slices()
+        known = codelist("force").codes
+        force = coded_axis(
+            "force", "force", {*parts["force"].tolist(), *(known[i] for i in np.unique(forces).tolist())}
+        )
+        months_met = _within(request.scope, {*parts["month"].tolist(), *np.unique(months).tolist()})
+        opened = open_axis(self.open.name if self.open else "", self.number.codes() if self.open else [""])
         axes = (
             force,
-            month_axis(months),
+            month_axis(months_met),
             *(opened if spec.is_open else coded_axis(spec.name, spec.codelist) for spec in self.specs),
         )
-        return axes, counting.placed(tuple(len(axis) for axis in axes), where, found.n)
-
-
-def _places(axis: Sequence[str], codes: Sequence[str]) -> np.ndarray:
-    """The position on an axis of each code, 0 where it is not there."""
-    at = {code: i for i, code in enumerate(axis)}
-    return np.array([at.get(code, 0) for code in codes], dtype=np.int64)
+        shape = tuple(len(axis) for axis in axes)
+        at_force = np.array([force.codes.index(code) if code in force.codes else 0 for code in known])
+        first = (at_force[forces] * len(months_met) + np.searchsorted(months_met, months)) * counting.size(shape[2:])
+        behind = [spec.is_open for spec in self.specs].index(True) + 3 if self.open else 2
+        at, n = self.number.cells(first, opened.codes, counting.size(shape[behind:]))
+        return axes, counting.settled(Keyed(shape, at, n))
 
 
 def _within(scope: Scope, months: set[int]) -> list[int]:

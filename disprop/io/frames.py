@@ -189,7 +189,7 @@ class Frame:
         plain = table.num_rows >= FEWEST_ROWS and plain_types(table.schema, at, time_zone=self._time_zone)
         try:
             for batch in table.to_batches(max_chunksize=BATCH):
-                rows = plain_rows(batch, at, labels, self._force) if plain else None
+                rows = plain_rows(batch, at, labels, self._force, counts.met) if plain else None
                 if rows is not None and counts.add(rows, found):
                     read.seen += batch.num_rows
                 else:

@@ -32,7 +32,7 @@ from disprop.io.parquet_files import (
     refusing,
 )
 from disprop.io.parquet_rows import plain_rows, plain_types
-from disprop.io.parquet_scan import Found, Scan, Slots, counted
+from disprop.io.parquet_scan import Found, Scan, Slots, counted, numbers_of
 from disprop.io.parquet_skip import Asked, rule_that_skips
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
@@ -282,8 +282,10 @@ class Parquet:
             with lock:
                 return None if stop.is_set() else next(queue, None)
 
+        shared = numbers_of(wanted)
+
         def work(_: int) -> tuple[Scan, _Reading]:
-            scan, mine = Scan(wanted, scheme=self.scheme), _Reading()
+            scan, mine = Scan(wanted, scheme=self.scheme, shared=shared), _Reading()
             try:
                 while (piece := take()) is not None:
                     self._count_piece(piece, scan, columns, mine)
@@ -305,7 +307,7 @@ class Parquet:
         labels = columns - {*DATES}
         for n, batch in enumerate(_decoded(file, piece.group, columns)):
             with refusing(file.path):
-                rows = plain_rows(batch, at, labels, self._force)
+                rows = plain_rows(batch, at, labels, self._force, scan.met)
                 if rows is None or not scan.add(rows, mine.of(piece.file)):
                     mine.careful.append((piece, n))
         file.check_unchanged()

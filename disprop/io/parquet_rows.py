@@ -69,7 +69,33 @@ def plain_types(schema: pa.Schema, at: Mapping[str, int], *, time_zone: str) -> 
     return pa.types.is_timestamp(kind) and (kind.tz is not None or time_zone == "UTC")
 
 
-def plain_rows(batch: pa.RecordBatch, at: Mapping[str, int], columns: Iterable[str], given: str | None) -> Rows | None:
+class Vocabularies:
+    """The dictionary met last in each column, and what its labels are: a row group brings the same one with each batch,
+    and the next row group mostly the same again."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[pa.Array, list[str | None], bool]] = {}
+
+    def of(self, name: str, column: pa.DictionaryArray) -> tuple[list[str | None], bool]:
+        """Labels of a column's dictionary, None for blanks and once more at the end, the same list while the dictionary
+        is the same; and whether something is to be noted of them."""
+        if name not in self._last or not self._last[name][0].equals(column.dictionary):
+            self._last[name] = (column.dictionary, *_words(name, column.dictionary))
+        return self._last[name][1:]
+
+
+def _words(name: str, dictionary: pa.Array) -> tuple[list[str | None], bool]:
+    import pyarrow as pa
+
+    each_once = pa.DictionaryArray.from_arrays(pa.array(range(len(dictionary)), pa.int32()), as_text(dictionary))
+    notes: Counter[str] = Counter()
+    words = blanked(name, each_once, notes).to_pylist()
+    return [*words, None], bool(notes)
+
+
+def plain_rows(
+    batch: pa.RecordBatch, at: Mapping[str, int], columns: Iterable[str], given: str | None, met: Vocabularies
+) -> Rows | None:
     """The rows of a batch, when every one is plain; None otherwise."""
     notes: Counter[str] = Counter()
     forces = _forces(batch, at, given)
@@ -78,12 +104,12 @@ def plain_rows(batch: pa.RecordBatch, at: Mapping[str, int], columns: Iterable[s
     dated = _months(batch, at, notes)
     if dated is None:
         return None
-    labels = {name: _labels(name, batch.column(at[name]), notes) for name in columns if name in at}
+    labels = {name: _labels(name, batch.column(at[name]), notes, met) for name in columns if name in at}
     return Rows(*forces, *dated, labels, notes)
 
 
 def encoded(column: pa.Array) -> pa.DictionaryArray:
-    """A column of any type as a dictionary of texts with int32 indices; what it holds is not decoded."""
+    """A column of any type as a dictionary with int32 indices; what it holds is not decoded."""
     import pyarrow as pa
 
     if pa.types.is_boolean(column.type):
@@ -94,7 +120,7 @@ def encoded(column: pa.Array) -> pa.DictionaryArray:
     if pa.types.is_null(column.type):
         return as_text(column).dictionary_encode()
     indices = column.indices.cast(pa.int32())
-    return pa.DictionaryArray.from_arrays(indices, as_text(column.dictionary), safe=False)  # checked when counted
+    return pa.DictionaryArray.from_arrays(indices, column.dictionary, safe=False)  # checked when counted
 
 
 def _indices(column: pa.DictionaryArray) -> np.ndarray:
@@ -105,9 +131,15 @@ def _indices(column: pa.DictionaryArray) -> np.ndarray:
     return np.asarray(found.to_numpy(zero_copy_only=False))
 
 
-def _labels(name: str, column: pa.Array, notes: Counter[str]) -> tuple[list[str | None], np.ndarray]:
-    found = blanked(name, encoded(column), notes)
-    return [*found.dictionary.to_pylist(), None], _indices(found)
+def _labels(
+    name: str, column: pa.Array, notes: Counter[str], met: Vocabularies
+) -> tuple[list[str | None], np.ndarray]:  # fmt: skip
+    found = encoded(column)
+    words, noted = met.of(name, found)
+    if noted:
+        text = as_text(found.dictionary)
+        blanked(name, type(found).from_arrays(found.indices, text, safe=False), notes)
+    return words, _indices(found)
 
 
 def _forces(
@@ -118,7 +150,7 @@ def _forces(
         return (given or "",), np.zeros(batch.num_rows, dtype=np.int32)
     column = encoded(batch.column(at["force"]))
     indices = _indices(column)
-    codes = [_force(text, given) for text in [*column.dictionary.to_pylist(), None]]
+    codes = [_force(text, given) for text in [*as_text(column.dictionary).to_pylist(), None]]
     strange = [i for i, code in enumerate(codes) if code is None]
     if (strange != [len(codes) - 1] or column.indices.null_count) and np.isin(indices, strange).any():
         return None

@@ -11,21 +11,17 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from disprop.codelists import BLANK, UNMAPPED, code_lookup, codelist
 from disprop.errors import InputRefused
-from disprop.io.parquet_rows import FIRST, LAST, Rows
+from disprop.io.parquet_rows import FIRST, LAST, Rows, Vocabularies
 from disprop.kernels import keyed
 from disprop.kernels.coded import LARGEST, LEFT_OUT, ByteCube
 from disprop.numbered import Numbered, force_entries, month_entries
 from disprop.partial import Cells, Partial, Wanted, is_numbered, of_cube
 from disprop.records import VEHICLE_ONLY, AxisSpec
-
-if TYPE_CHECKING:
-    pass
 
 MONTHS = 1 << 12
 _FORCES = {code: i for i, code in enumerate(codelist("force").codes)}
@@ -132,20 +128,26 @@ class Layout:
         return Layout(first - slack, last - first + 2 * slack, forces, codes)
 
 
-class Scan:
-    """The counts of one thread, over the batches that it is given."""
+def numbers_of(wanted: Wanted) -> dict[int, Numbered]:
+    """No counts yet, of each tally that is counted by number."""
+    return {
+        t: Numbered(math.prod(len(codelist(spec.codelist)) for spec in specs if not spec.is_open))
+        for t, specs in enumerate(wanted.tallies)
+        if is_numbered(specs)
+    }
 
-    def __init__(self, wanted: Wanted, *, scheme: str) -> None:
+
+class Scan:
+    """The counts of one thread, over the batches that it is given; threads of one `shared` number codes alike."""
+
+    def __init__(self, wanted: Wanted, *, scheme: str, shared: Mapping[int, Numbered] | None = None) -> None:
         self.wanted, self.scheme = wanted, scheme
         self.rules: Counter[str] = Counter()
         self.unmapped: list[Counter[str]] = [Counter() for _ in wanted.tallies]
         self.cubes: list[tuple[Layout, ByteCube]] = []
         self.axes = _joint_axes(wanted)
-        self.number = {
-            t: Numbered(math.prod(len(codelist(spec.codelist)) for spec in specs if not spec.is_open))
-            for t, specs in enumerate(wanted.tallies)
-            if is_numbered(specs)
-        }
+        self.met = Vocabularies()
+        self.number = {t: one.beside() for t, one in (shared or numbers_of(wanted)).items()}
         self._last_places: dict[int, tuple[list[str | None], np.ndarray]] = {}
 
     def add(self, rows: Rows, found: Found) -> bool:
@@ -277,7 +279,7 @@ class Scan:
     def _place_entries(self, rows: Rows, spec: AxisSpec, t: int) -> np.ndarray:
         """What each label of an open list adds to the number; row groups mostly bring the same labels again."""
         vocabulary: list[str | None] = rows.labels[spec.column][0] if spec.column in rows.labels else [None]
-        if t not in self._last_places or self._last_places[t][0] != vocabulary:
+        if t not in self._last_places or self._last_places[t][0] is not vocabulary:
             codes = [(label or "").strip() or BLANK for label in vocabulary]
             self._last_places[t] = vocabulary, self.number[t].places_of(codes) * self.number[t].size
         return self._last_places[t][1]
@@ -393,7 +395,7 @@ def _cells(scans: Sequence[Scan], wanted: Wanted, t: int) -> Cells:
     found = Cells(unmapped=dict(sum((scan.unmapped[t] for scan in scans), Counter[str]())))
     if is_numbered(specs):
         for scan in scans:
-            found.add(Cells(number=scan.number[t]))
+            found.add(Cells(number=scan.number.pop(t)))
         return found
     sizes = [len(codelist(spec.codelist)) for spec in specs]
     by_layout: dict[Layout, list[ByteCube]] = {}

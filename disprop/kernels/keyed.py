@@ -1,15 +1,15 @@
 """Counting rows whose cells are far more than the rows: keys are sorted and runs of equal ones counted.
 
 A key is the number of a cell. Nothing is kept for a cell that no row falls into, so that memory goes by distinct cells
-and never by the size of the cube. A block of keys is sorted digit by digit over those bits in which they differ, which
-takes two passes within a part of the record store; sorted blocks are merged like with like, each key a few times.
+and never by the size of the cube. The keys of a part of the record store are sorted digit by digit over those bits in
+which they differ, which takes two passes; the parts follow each other. Keys in no order go to `blocks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,22 +27,6 @@ FEWEST_KEYS = 200_000
 
 Counted = tuple[np.ndarray, np.ndarray]
 """Cells in order, each once, and their counts: two int64 arrays of one length."""
-
-
-def count_keys(keys: np.ndarray) -> Counted:
-    """The distinct keys in order and how often each occurs. No key at all, or one, works. Keys are not negative.
-
-    keys: int64; what it holds is moved about.
-
-    >>> count_keys(np.array([7, 2, 7]))
-    (array([2, 7]), array([1, 2]))
-    """
-    if keys.size < FEWEST_KEYS:
-        cells, n = np.unique(keys, return_counts=True)
-        return cells, n.astype(np.int64, copy=False)
-    cells, n, digits = np.empty_like(keys), np.empty_like(keys), np.zeros(1 << DIGIT, dtype=np.int64)
-    found = int(_distinct(keys, cells, digits, n))
-    return cells[:found].copy(), n[:found].copy()
 
 
 def merge(one: Counted, other: Counted) -> Counted:
@@ -79,66 +63,6 @@ def merge_all(several: Sequence[Counted]) -> Counted:
         odd = held[len(held) // 2 * 2 :]
         held = [merge(a, b) for a, b in zip(held[::2], held[1::2])] + odd
     return held[0]
-
-
-@dataclass
-class KeyCounts:
-    """Counts of keys that come batch by batch; memory goes by distinct keys."""
-
-    runs: list[Counted] = field(default_factory=list)
-    waiting: list[np.ndarray] = field(default_factory=list)
-    held: int = 0
-
-    def add(self, keys: np.ndarray) -> None:
-        """Counts every key once more.
-
-        >>> counts = KeyCounts()
-        >>> counts.add(np.array([3, 1]))
-        >>> counts.add(np.array([3]))
-        >>> counts.result()
-        (array([1, 3]), array([1, 2]))
-        """
-        self.waiting.append(keys)
-        self.held += keys.size
-        if self.held >= CHUNK:
-            self._sort()
-
-    def take(self, counted: Counted) -> None:
-        """Takes keys that are counted already."""
-        self.runs.append(counted)
-        while len(self.runs) > 1 and self.runs[-2][0].size <= 2 * self.runs[-1][0].size:
-            last = self.runs.pop()
-            self.runs[-1] = merge(self.runs[-1], last)
-
-    def _sort(self) -> None:
-        if self.held:
-            keys, self.waiting, self.held = np.concatenate(self.waiting), [], 0
-            self.take(count_keys(keys))
-
-    def result(self) -> Counted:
-        """All that was counted."""
-        self._sort()
-        return merge_all(self.runs)
-
-
-def make_keys(columns: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
-    """The cell of every row that is counted: the sum over columns j of `tables[j][columns[j][i]]`, none if negative.
-
-    columns: k arrays, int32, shape (n,): an index into the column's table for every row.
-    tables: k arrays, int64: what each index adds to the cell, strides folded in, or LEFT_OUT.
-
-    Raises ValueError when an index has no entry in its table.
-
-    >>> make_keys([np.array([0, 1, 1], dtype=np.int32)], [np.array([LEFT_OUT, 40])])
-    array([40, 40])
-    """
-    for column, table in zip(columns, tables, strict=True):
-        if column.size and column.view(np.uint32).max() >= table.size:
-            raise ValueError(f"indices {column.min()} to {column.max()} for a table of {table.size} entries")
-    keys = np.zeros(columns[0].size, dtype=np.int64)
-    for column, table in zip(columns, tables):
-        keys += table[column]
-    return keys if keys.size == 0 or keys.min() >= 0 else keys[keys >= 0]
 
 
 @dataclass(frozen=True)
@@ -236,20 +160,14 @@ def _ascending(cells: np.ndarray, n: np.ndarray) -> list[Counted]:
 # Compiled ------------------------------------------------------------------------------------------------------------
 
 
-@kernel("int64(int64[::1], int64[::1], int64[::1], int64[::1])")
-def _distinct(out_keys, out_cells, out_digits, out_n):  # type: ignore[no-untyped-def]
-    _sort(out_keys, out_cells, out_digits, out_keys.size)
-    return _runs(out_keys, out_keys.size, out_cells, out_n, 0)
-
-
 @inner
-def _sort(keys, spare, digits, n):  # type: ignore[no-untyped-def]
-    """Sort the first n keys, digit by digit over the bits in which they differ."""
+def sort(keys, spare, digits, n, above):  # type: ignore[no-untyped-def]
+    """Sort the first n keys, digit by digit over the bits in which they differ, those from bit `above` on alone."""
     differ = 0
     for i in range(n):
         differ |= keys[i] ^ keys[0]
     there = 0
-    shift = 0
+    shift = above
     while shift < 63 and (differ >> shift) != 0:
         if (differ >> shift) & 1 == 0:
             shift += 1
@@ -348,7 +266,7 @@ def _part_keys(  # type: ignore[no-untyped-def]
             out_left[1] += outside
             out_left[2] += bad
             kept = end
-        _sort(out_keys, out_spare, out_digits, kept)
+        sort(out_keys, out_spare, out_digits, kept, 0)
         found = _runs(out_keys, kept, out_cells, out_n, found)
     return found
 

@@ -10,9 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disprop.kernels import keyed
-from disprop.kernels.keyed import LEFT_OUT, KeyCounts, KeyScan, count_keys, make_keys, merge_all, scan_keys
-
-keys_of = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 5000), st.integers(0, 2**62)), max_size=40)
+from disprop.kernels.keyed import LEFT_OUT, KeyScan, merge_all, scan_keys
 
 
 @pytest.fixture
@@ -24,56 +22,12 @@ def as_list(counted):
     return list(zip(counted[0].tolist(), counted[1].tolist()))
 
 
-@pytest.mark.parametrize("fewest", [0, 1000])
-@given(keys=keys_of)
-@settings(max_examples=60)
-def test_every_key_once_and_in_order(fewest, keys):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keyed, "FEWEST_KEYS", fewest)
-        assert as_list(count_keys(np.array(keys, dtype=np.int64))) == naive_keyed.count(keys)
-
-
-@pytest.mark.parametrize("fewest", [0, 1000])
-@given(batches=st.lists(keys_of, max_size=6), chunk=st.integers(1, 30))
-@settings(max_examples=40)
-def test_batches_in_any_order(fewest, batches, chunk):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keyed, "FEWEST_KEYS", fewest)
-        patch.setattr(keyed, "CHUNK", chunk)
-        for several in (batches, batches[::-1]):
-            counts = KeyCounts()
-            for keys in several:
-                counts.add(np.array(keys, dtype=np.int64))
-            assert as_list(counts.result()) == naive_keyed.count([key for keys in batches for key in keys])
-
-
-def test_many_keys_whose_bits_differ_far_apart(always_compiled):
-    keys = [(1 << 61) * (i % 3) + (1 << 30) * (i % 5) + i % 7 for i in range(300)]
-    assert as_list(count_keys(np.array(keys, dtype=np.int64))) == naive_keyed.count(keys)
-
-
 def test_runs_that_follow_each_other_are_put_together(always_compiled):
     one, other = (np.array([1, 5]), np.array([2, 1])), (np.array([9]), np.array([4]))
     assert as_list(merge_all([one, other])) == [(1, 2), (5, 1), (9, 4)]
     assert as_list(merge_all([other, one])) == [(1, 2), (5, 1), (9, 4)]
     assert as_list(merge_all([one, other, one])) == [(1, 4), (5, 2), (9, 4)]
     assert as_list(merge_all([])) == []
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), max_size=20))
-@settings(max_examples=30)
-def test_keys_of_rows(rows):
-    tables = [[5, 1 << 40, None], [0, 3]]
-    columns = [np.array([row[c] for row in rows], dtype=np.int32) for c in range(2)]
-    arrays = [np.array([LEFT_OUT if e is None else e for e in table], dtype=np.int64) for table in tables]
-    expected, _, _ = naive_keyed.scan([(rows, [0] * len(rows))], tables)
-    assert naive_keyed.count(make_keys(columns, arrays).tolist()) == expected
-
-
-def test_an_index_without_an_entry_is_refused():
-    for bad in (-1, 2):
-        with pytest.raises(ValueError, match="for a table of 2 entries"):
-            make_keys([np.array([0, bad], dtype=np.int32)], [np.array([0, 1])])
 
 
 FIRST = 500

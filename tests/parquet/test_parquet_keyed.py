@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from naive_parquet import count
@@ -98,9 +99,13 @@ def test_pieces_merged_in_any_order_are_the_whole(path, way):
 
 
 def _by_code(cells):
-    found, known = cells.number.found(), list(cells.number.places)
-    rows = zip(found.force, found.month, found.place, found.cell, found.n)
-    return {(int(f), int(m), known[p], int(c)): int(n) for f, m, p, c, n in rows}
+    number = cells.number
+    (forces, months), codes = number.slices(), sorted(number.codes())
+    width = len(codes) * number.size
+    at, n = number.cells(np.arange(len(forces)) * width, codes, number.size)
+    slices, place, cell = at // width, at % width // number.size, at % number.size
+    rows = zip(forces[slices].tolist(), months[slices].tolist(), place.tolist(), cell.tolist(), n.tolist())
+    return {(f, m, codes[p], c): count for f, m, p, c, count in rows}
 
 
 def test_explain_says_what_is_read_and_how(path, monkeypatch):
