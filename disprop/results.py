@@ -90,6 +90,20 @@ def groups_of(axes: Sequence[Axis], keep: np.ndarray) -> dict[str, list[str]]:
     return {axis.name: np.array(axis.codes, dtype=object)[at].tolist() for axis, at in zip(axes, where)}
 
 
+def group_names(rows: pd.DataFrame) -> list[str]:
+    """The group columns of result rows, which stand before the result columns."""
+    return list(rows.columns[: rows.columns.get_loc("measure")])
+
+
+def restated(rows: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of a figure made from that of these rows: `values` replace columns; verdict and bounds are not passed on."""
+    kept = {column.name: rows[column.name] for column in COLUMNS if column.name not in _OF_ONE_FIGURE}
+    return result_frame({name: rows[name].tolist() for name in group_names(rows)}, {**kept, **values})
+
+
+_OF_ONE_FIGURE = ("verdict", "verdict_holds", "point_against_band", "bound_low", "bound_high")
+
+
 def text_where(given: np.ndarray, text: Any) -> np.ndarray:
     """The text (one, or one a row) where it is given, null elsewhere."""
     words = np.broadcast_to(np.asarray(text, dtype=object), np.shape(given)).copy()
@@ -100,3 +114,8 @@ def text_where(given: np.ndarray, text: Any) -> np.ndarray:
 def join_flags(*flags: str | None) -> str:
     """Several remarks as one, empty ones left out."""
     return "; ".join(dict.fromkeys(flag for flag in flags if flag))
+
+
+def not_computable(why: str | None) -> str:
+    """The remark on a figure that cannot be computed; empty where there is no reason."""
+    return f"not computable: {why}" if why else ""

@@ -10,9 +10,10 @@ import disprop as dp
 from disprop.errors import AxisMismatch, CodelistMismatch, Refused, UsageError
 from disprop.intervals import proportion_interval, rate_interval, rate_ratio_interval
 from disprop.measures import MEASURES, measure
+from disprop.measures.dispersion import judged_dispersion, month_dispersion
 from disprop.measures.exposed import PERCEIVED
 from disprop.measures.pairs import COMBINED, MIXED_FORCES
-from disprop.measures.ratios import CAUTIOUS, judged_dispersion, month_dispersion, widest_limits
+from disprop.measures.ratios import CAUTIOUS, widest_limits
 from disprop.measures.verdicts import VERDICTS, verdict
 from disprop.results import COLUMNS
 from disprop.tallies import Axis, Tally

@@ -12,12 +12,13 @@ from disprop.codelists import force_code
 from disprop.errors import UsageError
 from disprop.intervals import Interval, rate_ratio_interval
 from disprop.measures import measure as named_measure
+from disprop.measures.dispersion import judged_dispersion, month_dispersion
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
-from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up
-from disprop.measures.ratios import CAUTIOUS, judged_dispersion, month_dispersion
+from disprop.measures.pairs import Pairs, pair_frame, pair_up, refuse_everyone
+from disprop.measures.ratios import CAUTIOUS
 from disprop.measures.verdicts import verdict
 from disprop.months import month_label, month_number
-from disprop.results import join_flags, result_frame, text_where
+from disprop.results import group_names, join_flags, not_computable, result_frame, text_where
 from disprop.screening import ratio_change_interval
 from disprop.tallies import Tally, period
 
@@ -122,10 +123,7 @@ def rate_change(
             "covered_months": cut(now.covered + then.covered),
             "period_months": cut(now.period + then.period),
             "population_vintage": now.vintage,
-            "flag": [
-                join_flags(f"not computable: {why}" if why else "", flag, _season(before, after))
-                for why, flag in zip(reason, flags)
-            ],
+            "flag": [join_flags(not_computable(why), flag, _season(before, after)) for why, flag in zip(reason, flags)],
         },
     )
 
@@ -169,7 +167,7 @@ def rate_ratio_change(
     3          Other      0.79  0.49  1.28  no clear difference
     """
     _periods(before, after)
-    _not_everyone(reference)
+    refuse_everyone(reference)
     then, now = (
         pair_up(tally.between(*months), population, of, reference, by, holes, False) for months in (before, after)
     )
@@ -214,7 +212,7 @@ def ratio_against_rest(
     6     kent      0.57  0.39  0.85
     10  sussex      2.23  1.53  3.25
     """
-    _not_everyone(reference)
+    refuse_everyone(reference)
     if len(tally.axis("force")) < 2:
         raise UsageError("the rest of the country needs at least one other force; tally more than one")
     rest = [name for name in by if name not in ("force", of)]
@@ -327,7 +325,7 @@ def _ending(rows: pd.DataFrame, month: str) -> pd.DataFrame:
     import pandas as pd
 
     rows = rows.copy()
-    rows.insert(list(rows.columns).index("measure"), "month", pd.Series([month] * len(rows), dtype="str"))
+    rows.insert(len(group_names(rows)), "month", pd.Series([month] * len(rows), dtype="str"))
     return rows
 
 
@@ -383,7 +381,7 @@ def _compared(
             "reference": f"{pairs.reference}; {reference}",
             "verdict": words,
             "flag": [
-                join_flags(f"not computable: {why}" if why else "", flag, remark)
+                join_flags(not_computable(why), flag, remark)
                 for why, flag, remark in zip(reason, flags, np.where(words == printed, "", cautious))
             ],
         },
@@ -436,11 +434,6 @@ def _paired_dispersion(now: Exposed, then: Exposed, holes: Holes) -> np.ndarray:
     both = (now.by_month > 0) & (then.by_month > 0) if holes == "covered" else True
     later, earlier = (np.where(both, side.by_month, 0) for side in (now, then))
     return month_dispersion(later, earlier, now.month_used & then.month_used)
-
-
-def _not_everyone(reference: str) -> None:
-    if reference == EVERYONE:
-        raise UsageError("the reference 'everyone' contains the group; give a group or 'everyone else'")
 
 
 def _named(reason: np.ndarray, when: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from disprop.intervals import (
 from disprop.measures.exposed import Holes, default_by
 from disprop.measures.not_recorded import share_out
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame
-from disprop.measures.ratios import dispersed_name, month_dispersion, ratio_frame
+from disprop.measures.ratios import dispersed_name, ratio_frame
 from disprop.measures.strata import Strata, split
 from disprop.measures.unknowns import RESEMBLE
 from disprop.results import join_flags, text_where
@@ -114,7 +114,7 @@ def area_decomposition(
             "no search has an area: add --areas FILE, a file of boundaries of local authorities "
             "(in Python disprop.with_areas), or give records that have a column area"
         )
-    phi = _dispersion(strata)
+    phi = strata.pairs.phi
     several = "force" not in strata.pairs.groups
     homes = _homes(population, strata.codes)
     levels = {"areas": strata} if not several else {"forces": _joined(strata, homes), "areas": strata}
@@ -158,7 +158,7 @@ def with_within_areas(
     if AREA not in population.names:
         return crude.assign(flag=[join_flags(flag, NO_TWIN) for flag in crude["flag"]])
     strata = _by_area(tally, population, of, reference, by, holes, perceived)
-    return _row_by_row([crude, _ratios(strata, _dispersion(strata), confidence, WITHIN_AREAS)])
+    return _row_by_row([crude, _ratios(strata, strata.pairs.phi, confidence, WITHIN_AREAS)])
 
 
 def _by_area(
@@ -245,10 +245,6 @@ def _places_remark(tally: Tally) -> str:
     if not placed:
         return ""
     return f"{MOVED}, {notes.get(NEAR_NOTE, 0) / placed:.1%} of those read within 50 m of another area"
-
-
-def _dispersion(strata: Strata) -> np.ndarray:
-    return month_dispersion(strata.pairs.a_month, strata.pairs.c_month, strata.pairs.month_used)
 
 
 def _homes(population: Tally, areas: Sequence[str]) -> np.ndarray:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
 
 from disprop.coverage import covered_only, month_coverage
-from disprop.errors import Refused, UsageError
+from disprop.errors import Refused
+from disprop.measures.dispersion import month_dispersion
 from disprop.measures.exposed import Holes
-from disprop.measures.pairs import EVERYONE, pair_frame, pair_up
+from disprop.measures.measured import Measured, residents_for
+from disprop.measures.pairs import pair_frame, pair_up, refuse_everyone
 from disprop.measures.rates import PER, search_rate
-from disprop.measures.ratios import month_dispersion
 from disprop.measures.shares import find_rate
-from disprop.results import COLUMNS, join_flags, result_frame, text_where
+from disprop.results import group_names, join_flags, restated, text_where
 from disprop.screening import (
     FunnelLimits,
     Points,
@@ -36,7 +37,6 @@ from disprop.tallies import Tally
 if TYPE_CHECKING:
     import pandas as pd
 
-Measured = Literal["rate_ratio", "search_rate", "find_rate"]
 REPLICA = "replica of the inspectorate's rule"
 
 
@@ -203,18 +203,14 @@ def _figures(
     rest = [name for name in by if name != "force"]
     if measure == "find_rate":
         return _finds(tally, rest)
-    if population is None:
-        raise UsageError(f"{measure} is of residents: give the population, for instance disprop.census(2021)")
+    residents = residents_for(measure, population)
     if measure == "search_rate":
-        return _rates(tally, population, rest, holes)
-    if measure == "rate_ratio":
-        return _ratios(tally, population, of, reference, [name for name in rest if name != of], holes)
-    raise UsageError(f"measure={measure!r} cannot be compared; give 'rate_ratio', 'search_rate' or 'find_rate'")
+        return _rates(tally, residents, rest, holes)
+    return _ratios(tally, residents, of, reference, [name for name in rest if name != of], holes)
 
 
 def _ratios(tally: Tally, population: Tally, of: str, reference: str, rest: Sequence[str], holes: Holes) -> _Figures:
-    if reference == EVERYONE:
-        raise UsageError("the reference 'everyone' contains the group; give a group or 'everyone else'")
+    refuse_everyone(reference)
     pairs = pair_up(tally, population, of, reference, ["force", *rest], holes, False)
     known = pairs.reason == ""
     a, n1, c, n0 = (np.where(known, side, np.nan) for side in (pairs.a, pairs.n1, pairs.c, pairs.n0))
@@ -224,8 +220,7 @@ def _ratios(tally: Tally, population: Tally, of: str, reference: str, rest: Sequ
 
     every = points(np.arange(len(a)))
     rows = pair_frame(pairs, {"estimate": np.exp(every.estimate), "unit": "ratio", "measure": "rate_ratio"})
-    phi = month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
-    return _Figures(rows, _slices(rows), points, (every.estimate, every.error * np.sqrt(phi)))
+    return _Figures(rows, _slices(rows), points, (every.estimate, every.error * np.sqrt(pairs.phi)))
 
 
 def _rates(tally: Tally, population: Tally, rest: Sequence[str], holes: Holes) -> _Figures:
@@ -255,7 +250,7 @@ def _finds(tally: Tally, rest: Sequence[str]) -> _Figures:
 def _months_apart(tally: Tally, rows: pd.DataFrame, slices: list[np.ndarray]) -> np.ndarray:
     """Dispersion of each force's monthly share among all forces of its slice, over the months it covers."""
     cover = month_coverage(tally)
-    names = _axes(rows)
+    names = group_names(rows)
     cells = covered_only(tally, cover).project([*names, "month"])
     months = cells.counts[tuple([cells.axis(name).index(code) for code in rows[name]] for name in names)]
     phi = np.ones(len(rows))
@@ -266,13 +261,9 @@ def _months_apart(tally: Tally, rows: pd.DataFrame, slices: list[np.ndarray]) ->
     return phi
 
 
-def _axes(rows: pd.DataFrame) -> list[str]:
-    return list(rows.columns[: rows.columns.get_loc("measure")])
-
-
 def _slices(rows: pd.DataFrame) -> list[np.ndarray]:
     """Positions of the rows that are judged together: alike in everything but the force."""
-    names = [name for name in _axes(rows) if name != "force"]
+    names = [name for name in group_names(rows) if name != "force"]
     if not names:
         return [np.arange(len(rows))]
     return [np.sort(at) for at in rows.groupby(names, sort=False).indices.values()]
@@ -294,11 +285,7 @@ def _restated(figures: _Figures, at: np.ndarray, say: Callable[[_Figures, np.nda
     said = {"low": None, "high": None, "confidence": None, "method": None, **say(figures, at)}
     said["measure"] = f"{said['measure']}, {rows['measure'].iloc[0]}"
     said["flag"] = [join_flags(old, new) for old, new in zip(rows["flag"], said["flag"])]
-    kept = {column.name: rows[column.name] for column in COLUMNS if column.name not in _OF_THE_FIGURE}
-    return result_frame({name: rows[name].tolist() for name in _axes(rows)}, {**kept, **said})
-
-
-_OF_THE_FIGURE = ("verdict", "verdict_holds", "point_against_band", "bound_low", "bound_high")
+    return restated(rows, said)
 
 
 def _funnel(figures: _Figures, at: np.ndarray, *, method: Method, level: float) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from disprop.errors import Refused, UsageError
 from disprop.measures.exposed import Holes
-from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up
+from disprop.measures.pairs import Pairs, pair_frame, pair_up, refuse_everyone
 from disprop.measures.rates import PER, search_rate
-from disprop.measures.ratios import month_dispersion, rate_ratio
+from disprop.measures.ratios import rate_ratio
 from disprop.measures.shares import find_rate
-from disprop.results import COLUMNS, join_flags, result_frame, text_where
+from disprop.results import join_flags, not_computable, restated, text_where
 from disprop.screening import (
     adjusted_p,
     months_to_precision,
@@ -76,7 +76,7 @@ def screening_list(
         exposure=np.where(given, pairs.n1, np.nan),
         reference_events=pairs.c,
         reference_exposure=pairs.n0,
-        dispersion=_phi(pairs),
+        dispersion=pairs.phi,
     )
     adjusted = adjusted_p(p_values=p, method=method)
     promise = (
@@ -124,7 +124,7 @@ def months_needed(
         events=pairs.a,
         reference_events=pairs.c,
         months=np.where(pairs.reason == "", months, np.nan),
-        dispersion=_phi(pairs),
+        dispersion=pairs.phi,
         confidence=confidence,
     )
     never = (pairs.reason == "") & np.isnan(needed)
@@ -132,7 +132,6 @@ def months_needed(
         join_flags("no searches on one side: at that pace never" if no else "", flag)
         for no, flag in zip(never, pairs.flag)
     ]
-    why = [f"not computable: {reason}" if reason else "" for reason in pairs.reason]
     return pair_frame(
         pairs,
         {
@@ -141,7 +140,7 @@ def months_needed(
             "confidence": confidence,
             "method": "until the half-width of log RR is ln(1.25) / 2",
             "unit": "months",
-            "flag": [join_flags(*texts) for texts in zip(why, flags)],
+            "flag": [join_flags(not_computable(why), flag) for why, flag in zip(pairs.reason, flags)],
         },
     )
 
@@ -177,8 +176,8 @@ def shrunken_rates(
     try:
         found = shrunken_rate_interval(events=counts, exposure=years / PER, confidence=confidence, fewest=fewest)
     except Refused as refusal:
-        return restated(rows, None, "shrunken_rates", known, str(refusal))
-    return restated(rows, found, "shrunken_rates", known, why)
+        return shrunk(rows, None, "shrunken_rates", known, str(refusal))
+    return shrunk(rows, found, "shrunken_rates", known, why)
 
 
 def shrunken_ratios(
@@ -244,18 +243,13 @@ def shrunken_shares(
     try:
         found = shrunken_proportion_interval(events=yes, trials=asked, confidence=confidence, fewest=fewest)
     except Refused as refusal:
-        return restated(rows, None, "shrunken_shares", known, str(refusal))
-    return restated(rows, found, "shrunken_shares", known, why)
+        return shrunk(rows, None, "shrunken_shares", known, str(refusal))
+    return shrunk(rows, found, "shrunken_shares", known, why)
 
 
 def _pairs(tally: Tally, population: Tally, of: str, reference: str, by: Sequence[str] | None, holes: Holes) -> Pairs:
-    if reference == EVERYONE:
-        raise UsageError("the reference 'everyone' contains the group; give a group or 'everyone else'")
+    refuse_everyone(reference)
     return pair_up(tally, population, of, reference, by, holes, False)
-
-
-def _phi(pairs: Pairs) -> np.ndarray:
-    return month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
 
 
 def _shrunk_group(
@@ -266,33 +260,27 @@ def _shrunk_group(
     a, c, expected = (np.where(usable, side[at], np.nan) for side in (pairs.a, pairs.c, pairs.expected))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.nansum(a) / np.nansum(expected)
-        dispersion = np.where(usable, _phi(pairs)[at] * (1 + ratio * expected / c), 1.0)
+        dispersion = np.where(usable, pairs.phi[at] * (1 + ratio * expected / c), 1.0)
     try:
         found = shrunken_rate_interval(
             events=a, exposure=expected, dispersion=dispersion, confidence=confidence, fewest=fewest
         )
     except Refused as refusal:
-        return restated(rows.iloc[at], None, "shrunken_ratios", usable, str(refusal))
-    return restated(rows.iloc[at], found, "shrunken_ratios", usable, f"fewer than {fewest:g} searches expected")
+        return shrunk(rows.iloc[at], None, "shrunken_ratios", usable, str(refusal))
+    return shrunk(rows.iloc[at], found, "shrunken_ratios", usable, f"fewer than {fewest:g} searches expected")
 
 
-def restated(rows: pd.DataFrame, found: Shrunken | None, measure: str, known: np.ndarray, why: str) -> pd.DataFrame:
+def shrunk(rows: pd.DataFrame, found: Shrunken | None, measure: str, known: np.ndarray, why: str) -> pd.DataFrame:
     """The rows with shrunken figures, and the reason where a cell has none."""
-    names = list(rows.columns[: list(rows.columns).index("measure")])
-    kept: dict[str, Any] = {column.name: rows[column.name] for column in COLUMNS if column.name not in _NOT_SHRUNK}
     given = np.zeros(len(rows), dtype=bool) if found is None else found.given
-    reasons = [f"not computable: {why}" if could and not can else "" for could, can in zip(known, given)]
+    reasons = [not_computable(why) if could and not can else "" for could, can in zip(known, given)]
     notes = [f"{weight:.0%} of it is the common figure" if can else "" for weight, can in _weights(found, given)]
     flags = [join_flags(*texts, REGRESSION if can else "") for *texts, can in zip(reasons, notes, rows["flag"], given)]
     figures: dict[str, Any] = {"estimate": None, "low": None, "high": None, "method": None}
     if found is not None:
         method = text_where(given, f"empirical Bayes about {found.centre:.4g}")
         figures = {"estimate": found.estimate, "low": found.low, "high": found.high, "method": method}
-    groups = {name: rows[name].tolist() for name in names}
-    return result_frame(groups, {**kept, **figures, "measure": measure, "flag": flags})
-
-
-_NOT_SHRUNK = ("verdict", "verdict_holds", "point_against_band", "bound_low", "bound_high")
+    return restated(rows, {**figures, "measure": measure, "flag": flags})
 
 
 def _weights(found: Shrunken | None, given: np.ndarray) -> list[tuple[float, bool]]:

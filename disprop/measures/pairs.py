@@ -11,8 +11,9 @@ import numpy as np
 from disprop.codelists import nearest
 from disprop.errors import UsageError
 from disprop.measures.alike import searches_alike
+from disprop.measures.dispersion import month_dispersion
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
-from disprop.results import groups_of, join_flags, result_frame
+from disprop.results import groups_of, join_flags, not_computable, result_frame
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Pairs:
     c_alike: np.ndarray | None = None
 
     @property
+    def phi(self) -> np.ndarray:
+        """How uneven the months are beyond chance, see `month_dispersion`."""
+        return month_dispersion(self.a_month, self.c_month, self.month_used)
+
+    @property
     def expected(self) -> np.ndarray:
         """Count of the group at the reference rate."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -82,6 +88,12 @@ def pair_up(
     if "force" in rest or len(np.unique(tally.parts["force"])) <= 1:
         return pairs
     return replace(pairs, flag=np.array([join_flags(flag, MIXED_FORCES) for flag in pairs.flag], dtype=object))
+
+
+def refuse_everyone(reference: str) -> None:
+    """For figures in which the group may be no part of what it is compared with."""
+    if reference == EVERYONE:
+        raise UsageError("the reference 'everyone' contains the group; give a group or 'everyone else'")
 
 
 def sides(axis: Axis, reference: str) -> tuple[np.ndarray, np.ndarray]:
@@ -171,7 +183,6 @@ def _reasons(reason: np.ndarray, group: np.ndarray, other: np.ndarray, n1: np.nd
 
 def pair_frame(pairs: Pairs, values: dict[str, Any]) -> pd.DataFrame:
     """Result rows of the comparisons; `values` adds to, or replaces, what every comparison states."""
-    why = [f"not computable: {reason}" if reason else "" for reason in pairs.reason]
     return result_frame(
         pairs.groups,
         {
@@ -182,7 +193,7 @@ def pair_frame(pairs: Pairs, values: dict[str, Any]) -> pd.DataFrame:
             "covered_months": pairs.covered,
             "period_months": pairs.period,
             "population_vintage": pairs.vintage,
-            "flag": [join_flags(a, b) for a, b in zip(why, pairs.flag)],
+            "flag": [join_flags(not_computable(why), flag) for why, flag in zip(pairs.reason, pairs.flag)],
             **values,
         },
     )

@@ -18,7 +18,7 @@ from disprop.measures.alike import laid_on
 from disprop.measures.exposed import Exposed, Holes, default_by, expose, month_counts
 from disprop.measures.rates import PER, search_rate
 from disprop.persons import Meetings, PersonTally
-from disprop.results import groups_of, join_flags, result_frame, text_where
+from disprop.results import groups_of, join_flags, not_computable, result_frame, text_where
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
@@ -286,9 +286,6 @@ def _person_rows(cells: _Cells, found: Exposed, confidence: float) -> pd.DataFra
             "covered_months": found.covered[keep],
             "period_months": found.period[keep],
             "population_vintage": found.vintage,
-            "flag": [
-                join_flags(f"not computable: {reason}" if reason else "", also)
-                for reason, also in zip(why, found.flag[keep])
-            ],
+            "flag": [join_flags(not_computable(reason), also) for reason, also in zip(why, found.flag[keep])],
         },
     )

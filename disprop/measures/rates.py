@@ -9,7 +9,7 @@ import numpy as np
 
 from disprop.intervals import rate_interval
 from disprop.measures.exposed import Exposed, Holes, default_by, expose
-from disprop.results import join_flags, result_frame
+from disprop.results import join_flags, not_computable, result_frame
 from disprop.tallies import Tally
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ def search_rate(
             "covered_months": found.covered[keep],
             "period_months": found.period[keep],
             "population_vintage": found.vintage,
-            "flag": [
-                join_flags(f"not computable: {why}" if why else "", also) for why, also in zip(reason, found.flag[keep])
-            ],
+            "flag": [join_flags(not_computable(why), also) for why, also in zip(reason, found.flag[keep])],
         },
     )
 

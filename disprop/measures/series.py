@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from disprop.errors import Refused, UsageError
+from disprop.errors import Refused
 from disprop.measures.change import Break
 from disprop.measures.exposed import Holes
-from disprop.measures.forces import Measured
-from disprop.measures.pairs import EVERYONE, pair_up
+from disprop.measures.measured import Measured, residents_for
+from disprop.measures.pairs import pair_up, refuse_everyone
 from disprop.measures.rates import PER, search_rate
 from disprop.measures.shares import find_rate
 from disprop.months import month_label, month_number
-from disprop.results import join_flags, result_frame, text_where
+from disprop.results import group_names, join_flags, not_computable, result_frame, text_where
 from disprop.screening import adjusted_p, change_point, false_alarm_level, rate_alarm, share_alarm
 from disprop.screening.alarms import BUDGET
 from disprop.screening.breaks import DRAWS
@@ -187,13 +187,10 @@ def _series(
     rest = [name for name in by if name not in ("month", of if measure == "rate_ratio" else "")]
     if measure == "find_rate":
         return _laid(find_rate(tally, by=[*rest, "month"]), measure)
-    if population is None:
-        raise UsageError(f"{measure} is of residents: give the population, for instance disprop.census(2021)")
+    residents = residents_for(measure, population)
     if measure == "search_rate":
-        return _laid(search_rate(tally, population, by=[*rest, "month"], holes=_COVERED), measure)
-    if measure == "rate_ratio":
-        return _ratio_series(tally, population, of, reference, rest)
-    raise UsageError(f"measure={measure!r} cannot be charted; give 'rate_ratio', 'search_rate' or 'find_rate'")
+        return _laid(search_rate(tally, residents, by=[*rest, "month"], holes=_COVERED), measure)
+    return _ratio_series(tally, residents, of, reference, rest)
 
 
 _COVERED: Holes = "covered"
@@ -201,7 +198,7 @@ _COVERED: Holes = "covered"
 
 def _laid(rows: pd.DataFrame, measure: Measured) -> _Series:
     """Result rows by month as series."""
-    names = [name for name in rows.columns[: list(rows.columns).index("measure")] if name != "month"]
+    names = [name for name in group_names(rows) if name != "month"]
     known = rows["estimate"].notna().to_numpy()
     events, base = (np.where(known, rows[name].to_numpy(), np.nan) for name in ("numerator", "denominator"))
     scale = np.full(len(rows), float(PER) if measure == "search_rate" else 1.0)
@@ -211,15 +208,14 @@ def _laid(rows: pd.DataFrame, measure: Measured) -> _Series:
 
 
 def _ratio_series(tally: Tally, population: Tally, of: str, reference: str, rest: Sequence[str]) -> _Series:
-    if reference == EVERYONE:
-        raise UsageError("the reference 'everyone' contains the group; give a group or 'everyone else'")
+    refuse_everyone(reference)
     pairs = pair_up(tally, population, of, reference, [*rest, "month"], _COVERED, False)
     known = pairs.reason == ""
     events, base = (np.where(known, side, np.nan) for side in (pairs.a, pairs.a + pairs.c))
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = pairs.n0 / pairs.n1
     groups = {name: codes for name, codes in pairs.groups.items() if name != "month"}
-    flags = [join_flags(f"not computable: {why}" if why else "", flag) for why, flag in zip(pairs.reason, pairs.flag)]
+    flags = [join_flags(not_computable(why), flag) for why, flag in zip(pairs.reason, pairs.flag)]
     return _placed(groups, pairs.groups["month"], events, base, scale, flags, "rate_ratio", "ratio")
 
 

@@ -16,13 +16,14 @@ from disprop.codelists import codelist, force_code
 from disprop.coverage import month_coverage
 from disprop.errors import UsageError
 from disprop.intervals import mantel_haenszel_rate_ratio, proportion_difference_interval, rate_ratio_interval
+from disprop.measures.dispersion import month_dispersion
 from disprop.measures.exposed import Holes, expose
-from disprop.measures.forces import Measured
-from disprop.measures.pairs import EVERYONE, Pairs, pair_up
+from disprop.measures.measured import Measured, residents_for
+from disprop.measures.pairs import Pairs, pair_up, refuse_everyone
 from disprop.measures.rates import search_rate
-from disprop.measures.ratios import month_dispersion, rate_ratio
+from disprop.measures.ratios import rate_ratio
 from disprop.measures.shares import find_rate
-from disprop.results import COLUMNS, groups_of, join_flags, result_frame, text_where
+from disprop.results import COLUMNS, group_names, groups_of, join_flags, result_frame, text_where
 from disprop.tallies import Tally
 
 if TYPE_CHECKING:
@@ -115,15 +116,12 @@ def similar_group_average(
     2  kent      5.73  4.81  6.83  Mantel-Haenszel within forces
     6  kent      5.58  4.68  6.65            pooled crude: score
     """
-    if measure == "rate_ratio" and reference == EVERYONE:
-        raise UsageError("the reference 'everyone' contains the group; give a group or 'everyone else'")
-    frames = []
-    for force in _forces(tally, groups):
-        group = tally.select(force=groups.of(force))
-        frames += [
-            _of_force(rows, force, f"{measure}, most similar group", _group_text(groups, force))
-            for rows in _averages(group, population, measure, of, reference, _rest(by, of, measure), confidence, holes)
-        ]
+    asked = _asked(population, measure, of, reference, by, confidence, holes)
+    frames = [
+        _of_force(rows, force, f"{measure}, most similar group", _group_text(groups, force))
+        for force in _forces(tally, groups)
+        for rows in _averages(tally.select(force=groups.of(force)), asked)
+    ]
     return _joined(frames, tally, groups, measure)
 
 
@@ -162,22 +160,44 @@ def against_similar(
       force  estimate   low  high
     2  kent      0.55  0.37  0.81
     """
-    if measure == "rate_ratio" and reference == EVERYONE:
-        raise UsageError("the reference 'everyone' contains the group; give a group or 'everyone else'")
+    asked = _asked(population, measure, of, reference, by, confidence, holes)
     frames = []
     for force in _forces(tally, groups):
         others = tuple(one for one in groups.of(force) if one != force)
         if not others:
             frames.append(_alone(force, f"{measure}, against the others"))
             continue
-        group = tally.select(force=groups.of(force))
-        rows = _against(group, force, population, measure, of, reference, _rest(by, of, measure), confidence, holes)
+        rows = _against(tally.select(force=groups.of(force)), force, asked)
         frames.append(_of_force(rows, force, f"{measure}, against the others", _group_text(groups, force)))
     return _joined(frames, tally, groups, measure)
 
 
-def _rest(by: Sequence[str], of: str, measure: Measured) -> list[str]:
-    return [name for name in by if name != "force" and not (measure == "rate_ratio" and name == of)]
+@dataclass(frozen=True)
+class _Asked:
+    """What is compared, and how: the arguments that every step below passes on."""
+
+    population: Tally | None
+    measure: Measured
+    of: str
+    reference: str
+    rest: list[str]
+    confidence: float
+    holes: Holes
+
+    @property
+    def residents(self) -> Tally:
+        return residents_for(self.measure, self.population)
+
+
+def _asked(
+    population: Tally | None, measure: Measured, of: str, reference: str, by: Sequence[str], confidence: float,
+    holes: Holes,
+) -> _Asked:  # fmt: skip
+    if measure == "rate_ratio":
+        refuse_everyone(reference)
+    used = ("force", of) if measure == "rate_ratio" else ("force",)
+    rest = [name for name in by if name not in used]
+    return _Asked(population, measure, of, reference, rest, confidence, holes)
 
 
 def _forces(tally: Tally, groups: SimilarGroups) -> list[str]:
@@ -192,35 +212,18 @@ def _group_text(groups: SimilarGroups, force: str) -> str:
 # Averages ------------------------------------------------------------------------------------------------------------
 
 
-def _averages(
-    group: Tally,
-    population: Tally | None,
-    measure: Measured,
-    of: str,
-    reference: str,
-    rest: Sequence[str],
-    confidence: float,
-    holes: Holes,
-) -> list[pd.DataFrame]:
-    if measure == "find_rate":
-        return [find_rate(group, by=rest, confidence=confidence)]
-    residents = _residents(population, measure)
-    if measure == "search_rate":
-        return [search_rate(group, residents, by=rest, confidence=confidence, holes=holes)]
-    crude = rate_ratio(group, residents, of=of, reference=reference, by=rest, confidence=confidence, holes=holes)
+def _averages(group: Tally, asked: _Asked) -> list[pd.DataFrame]:
+    how: dict[str, Any] = {"by": asked.rest, "confidence": asked.confidence}
+    if asked.measure == "find_rate":
+        return [find_rate(group, **how)]
+    how["holes"] = asked.holes
+    if asked.measure == "search_rate":
+        return [search_rate(group, asked.residents, **how)]
+    crude = rate_ratio(group, asked.residents, of=asked.of, reference=asked.reference, **how)
     what = ["crude" if name == "rate_ratio" else "within areas" for name in crude["measure"]]
     texts = zip(what, crude["method"])
     crude["method"] = [f"pooled {which}: {text}" if isinstance(text, str) else None for which, text in texts]
-    within = _within(group, residents, of, reference, rest, holes)
-    return [_within_rows(within, confidence), crude]
-
-
-def _residents(population: Tally | None, measure: str) -> Tally:
-    if measure not in ("search_rate", "rate_ratio"):
-        raise UsageError(f"measure={measure!r} cannot be compared; give 'rate_ratio', 'search_rate' or 'find_rate'")
-    if population is None:
-        raise UsageError(f"{measure} is of residents: give the population, for instance disprop.census(2021)")
-    return population
+    return [_within_rows(_within(group, asked), asked.confidence), crude]
 
 
 @dataclass(frozen=True)
@@ -275,8 +278,9 @@ class _Within:
         return estimate, low, high
 
 
-def _within(group: Tally, population: Tally, of: str, reference: str, rest: Sequence[str], holes: Holes) -> _Within:
-    pairs = pair_up(group, population, of, reference, ["force", *rest], holes, False)
+def _within(group: Tally, asked: _Asked) -> _Within:
+    by = ["force", *asked.rest]
+    pairs = pair_up(group, asked.residents, asked.of, asked.reference, by, asked.holes, False)
     column = np.array(pairs.groups["force"], dtype=object)
     forces = tuple(dict.fromkeys(column))
     order = [np.flatnonzero(column == force) for force in forces]
@@ -290,7 +294,7 @@ def _within(group: Tally, population: Tally, of: str, reference: str, rest: Sequ
     a_month, c_month = (np.where(usable[..., None], stacked(side), 0) for side in (pairs.a_month, pairs.c_month))
     groups = {name: [codes[i] for i in order[0]] for name, codes in pairs.groups.items() if name != "force"}
     months = np.stack([stacked(side) for side in (pairs.covered, pairs.period, pairs.unknown)])
-    return _Within(groups, forces, pairs, holes, a, n1, c, n0, a_month, c_month, why, months)
+    return _Within(groups, forces, pairs, asked.holes, a, n1, c, n0, a_month, c_month, why, months)
 
 
 def _within_rows(within: _Within, confidence: float) -> pd.DataFrame:
@@ -319,23 +323,12 @@ def _within_rows(within: _Within, confidence: float) -> pd.DataFrame:
 # The force against the others ---------------------------------------------------------------------------------------
 
 
-def _against(
-    group: Tally,
-    force: str,
-    population: Tally | None,
-    measure: Measured,
-    of: str,
-    reference: str,
-    rest: Sequence[str],
-    confidence: float,
-    holes: Holes,
-) -> pd.DataFrame:
-    if measure == "find_rate":
-        return _finds_apart(group, force, rest, confidence)
-    residents = _residents(population, measure)
-    if measure == "search_rate":
-        return _rates_apart(group, force, residents, rest, confidence, holes)
-    return _ratios_apart(_within(group, residents, of, reference, rest, holes), force, confidence)
+def _against(group: Tally, force: str, asked: _Asked) -> pd.DataFrame:
+    if asked.measure == "find_rate":
+        return _finds_apart(group, force, asked)
+    if asked.measure == "search_rate":
+        return _rates_apart(group, force, asked)
+    return _ratios_apart(_within(group, asked), force, asked.confidence)
 
 
 def _ratios_apart(within: _Within, force: str, confidence: float) -> pd.DataFrame:
@@ -357,15 +350,14 @@ def _ratios_apart(within: _Within, force: str, confidence: float) -> pd.DataFram
     )
 
 
-def _rates_apart(
-    group: Tally, force: str, population: Tally, rest: Sequence[str], confidence: float, holes: Holes
-) -> pd.DataFrame:
-    found = expose(group, population, ["force", *rest], holes=holes)
+def _rates_apart(group: Tally, force: str, asked: _Asked) -> pd.DataFrame:
+    found = expose(group, asked.residents, ["force", *asked.rest], holes=asked.holes)
     own = found.axes[0].index(force)
     keep = found.rows()[own]
     why = found.reason[:, keep]
     usable = why == ""
-    withheld = ~usable[own] | (~usable.all(axis=0) if holes == "whole" else ~np.delete(usable, own, axis=0).any(axis=0))
+    others = np.delete(usable, own, axis=0)
+    withheld = ~usable[own] | ~(others.all(axis=0) if asked.holes == "whole" else others.any(axis=0))
     n, years = (np.where(usable, side[:, keep], 0) for side in (found.n, found.years))
     months = np.where(usable[..., None], found.by_month[:, keep], 0)
     phi = month_dispersion(months[own], months.sum(axis=0) - months[own], month_coverage(group).covered[own])
@@ -375,14 +367,14 @@ def _rates_apart(
         "reference_events": n.sum(axis=0) - n[own],
         "reference_exposure": np.where(withheld, np.nan, years.sum(axis=0) - years[own]),
     }
-    ratio = rate_ratio_interval(**sides, confidence=confidence, dispersion=phi)
+    ratio = rate_ratio_interval(**sides, confidence=asked.confidence, dispersion=phi)
     return result_frame(
         groups_of(found.axes[1:], keep),
         {
             "numerator": n[own],
             "denominator": sides["exposure"] * sides["reference_events"] / sides["reference_exposure"],
             **ratio._asdict(),
-            "confidence": confidence,
+            "confidence": asked.confidence,
             "method": [f"score, month dispersion {one:.2f}" for one in phi],
             "unit": "ratio",
             "reference": "the others of the group",
@@ -401,20 +393,21 @@ def _named(forces: Sequence[str], why: np.ndarray, withheld: np.ndarray) -> list
     return [f"{head}{text}" if text else "" for head, text in zip(heads, named)]
 
 
-def _finds_apart(group: Tally, force: str, rest: Sequence[str], confidence: float) -> pd.DataFrame:
+def _finds_apart(group: Tally, force: str, asked: _Asked) -> pd.DataFrame:
+    rest = asked.rest
     others = [one for one in group.axis("force").codes if one != force]
-    here, there = (find_rate(group.select(force=side), by=list(rest)) for side in ([force], others))
+    here, there = (find_rate(group.select(force=side), by=rest) for side in ([force], others))
     there = here[rest].merge(there, on=rest, how="left") if rest else there.reindex(range(len(here)))
     known = (here["estimate"].notna() & there["estimate"].notna()).to_numpy()
-    yes, asked, other_yes, other_asked = (
+    yes, n, other_yes, other_n = (
         np.where(known, frame[name], np.nan) for frame in (here, there) for name in ("numerator", "denominator")
     )
     found = proportion_difference_interval(
-        events=yes, trials=asked, reference_events=other_yes, reference_trials=other_asked, confidence=confidence
+        events=yes, trials=n, reference_events=other_yes, reference_trials=other_n, confidence=asked.confidence
     )
     return here.assign(
         **found._asdict(),
-        confidence=confidence,
+        confidence=asked.confidence,
         method=text_where(known, "newcombe"),
         unit="difference in share",
         reference="the others of the group",
@@ -432,10 +425,10 @@ def _texts(here: pd.DataFrame, there: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _of_force(rows: pd.DataFrame, force: str, measure: str, text: str) -> pd.DataFrame:
-    names = list(rows.columns[: rows.columns.get_loc("measure")])
     values: dict[str, Any] = {column.name: rows[column.name] for column in COLUMNS}
     values |= {"measure": measure, "flag": [join_flags(flag, text) for flag in rows["flag"]]}
-    return result_frame({"force": [force] * len(rows), **{name: rows[name].tolist() for name in names}}, values)
+    groups = {name: rows[name].tolist() for name in group_names(rows)}
+    return result_frame({"force": [force] * len(rows), **groups}, values)
 
 
 def _alone(force: str, measure: str) -> pd.DataFrame:

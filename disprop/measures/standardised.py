@@ -14,10 +14,10 @@ from disprop.intervals.standardised import FEWEST
 from disprop.measures.exposed import Holes, expose
 from disprop.measures.pairs import EVERYONE, Pairs
 from disprop.measures.rates import PER
-from disprop.measures.ratios import month_dispersion, ratio_frame
+from disprop.measures.ratios import ratio_frame
 from disprop.measures.strata import Strata, split, split_by
 from disprop.measures.verdicts import NOT_COMPUTABLE, TOO_FEW
-from disprop.results import join_flags, result_frame, text_where
+from disprop.results import join_flags, not_computable, result_frame, text_where
 from disprop.tallies import Tally
 
 if TYPE_CHECKING:
@@ -172,8 +172,7 @@ def age_standardised_ratio(
     reason = np.where((pairs.reason == "") & bare.any(axis=1) & (method == "direct"), NO_AGE, pairs.reason)
     ready = replace(strata, pairs=replace(pairs, reason=reason))
     recorded, *bounds = _direct(ready, weight) if method == "direct" else _indirect(ready)
-    phi = month_dispersion(pairs.a_month, pairs.c_month, pairs.month_used)
-    frame = ratio_frame(recorded, (bounds[0], bounds[1]), phi, confidence, measure="age_standardised_ratio")
+    frame = ratio_frame(recorded, (bounds[0], bounds[1]), pairs.phi, confidence, measure="age_standardised_ratio")
     frame["numerator"] = whole[0].astype(float)
     frame["denominator"] = frame["numerator"] / frame["estimate"].where(frame["estimate"] > 0)
     frame["method"] = [f"{method}, {name}" if isinstance(name, str) else None for name in frame["method"]]
@@ -385,7 +384,7 @@ def _flags(
     said[REFUSED] = "refused: {0:,} of {1:,} searches have no age"
     return [
         join_flags(
-            f"not computable: {why}" if why else "",
+            not_computable(why),
             said[int(at)].format(int(m), int(n)) if m else "",
             f"fewer than {FEWEST} searches of known age: not given" if scarce and not why else "",
             remark,

@@ -186,8 +186,9 @@ def _judged(tally: Tally, population: Tally) -> pd.DataFrame:
     """Ratios with the limits that their verdicts go by."""
     import pandas as pd
 
+    from disprop.measures.dispersion import judged_dispersion, month_dispersion
     from disprop.measures.pairs import pair_up
-    from disprop.measures.ratios import judged_dispersion, month_dispersion, widest_limits
+    from disprop.measures.ratios import widest_limits
 
     pairs = pair_up(tally, population, "ethnicity_self", "White", [], "whole", False)
     months = (pairs.a_month, pairs.c_month, pairs.month_used)

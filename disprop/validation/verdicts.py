@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from disprop.measures.ratios import judged_dispersion, month_dispersion, widest_limits
+from disprop.measures.dispersion import judged_dispersion, month_dispersion
+from disprop.measures.ratios import widest_limits
 from disprop.measures.verdicts import HIGHER, LOWER, verdict
 from disprop.validation.intervals import CONFIDENCE
 

@@ -228,7 +228,7 @@ def test_find_rates_are_charted():
 
 
 def test_what_cannot_be_charted():
-    with pytest.raises(UsageError, match="cannot be charted"):
+    with pytest.raises(UsageError, match="cannot be compared"):
         dp.control_chart(TALLY, POPULATION, measure="arrest_share")
     with pytest.raises(UsageError, match="population"):
         dp.change_points(TALLY)

@@ -14,7 +14,7 @@ from disprop.measures.exposed import Holes, month_counts
 from disprop.measures.force.items import ITEMS, check_unit, each_item
 from disprop.measures.ratios import widest_limits
 from disprop.records import OPEN_LISTS
-from disprop.results import groups_of, join_flags, result_frame, text_where
+from disprop.results import groups_of, join_flags, not_computable, result_frame, text_where
 from disprop.tallies import Axis, Tally
 
 if TYPE_CHECKING:
@@ -245,8 +245,7 @@ def _frame(found: _Sides, unit: str, note: str, confidence: float) -> pd.DataFra
             "covered_months": found.covered,
             "period_months": found.period,
             "flag": [
-                join_flags(f"not computable: {reason}" if reason else "", also, found.left_out, note)
-                for reason, also in zip(why, partly)
+                join_flags(not_computable(reason), also, found.left_out, note) for reason, also in zip(why, partly)
             ],
         },
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from disprop.errors import Refused, UsageError
-from disprop.measures.looks import restated
+from disprop.measures.looks import shrunk
 from disprop.measures.shares import (
     Answers,
     months_behind,
@@ -201,8 +201,8 @@ def shrunken_share_linked_to_video(
     try:
         found = shrunken_proportion_interval(events=yes, trials=asked, confidence=confidence, fewest=fewest)
     except Refused as refusal:
-        return restated(rows, None, name, known, str(refusal))
-    return restated(rows, found, name, known, why)
+        return shrunk(rows, None, name, known, str(refusal))
+    return shrunk(rows, found, name, known, why)
 
 
 def _is_somebody(rows: pd.DataFrame) -> pd.Series:
