@@ -26,7 +26,7 @@ from disprop.errors import UsageError
 from disprop.intervals.interval import FloatArray, Interval, choose
 from disprop.kernels import clusters as kernel
 from disprop.kernels import resample
-from disprop.kernels._jit import Kernel, cores
+from disprop.kernels._jit import cores
 
 __all__ = [
     "Clusters",
@@ -40,7 +40,9 @@ __all__ = [
 Counts: TypeAlias = NDArray[np.int64]
 Statistic: TypeAlias = Callable[[Counts], FloatArray]
 
-SAMPLERS = {"multinomial": resample.multinomials, "poisson": resample.poissons}
+Sampler: TypeAlias = Callable[[Counts, np.uint64, int, Counts], None]
+
+TILE = 256  # replicates drawn at a time
 ROOM = 1 << 23  # numbers held at a time while replicates are made and measured (64 MiB)
 FEWEST_RECORDS = 20_000  # below, numpy sorts clusters about as fast as the kernel, and the kernel need not be loaded
 MOST_NUMBERS = 1 << 28  # records times cells that the kernel keeps room for; above, numpy
@@ -81,7 +83,7 @@ def alike_clusters(*, keys: ArrayLike, cells: ArrayLike, n_cells: int) -> Cluste
            [2, 0]]), n_clusters=array([2, 1]))
     """
     key, cell = _records(keys, cells, n_cells)
-    by_kernel = key.size >= FEWEST_RECORDS and key.size * n_cells <= MOST_NUMBERS
+    by_kernel = key.size >= FEWEST_RECORDS and n_cells <= kernel.MOST_CELLS and key.size * n_cells <= MOST_NUMBERS
     return (_alike_by_kernel if by_kernel else _alike_by_numpy)(key, cell, n_cells)
 
 
@@ -231,7 +233,7 @@ class _Problem(NamedTuple):
         rows = max(1, ROOM // max(1, numbers_each))
         for first in range(0, self.replicates, rows):
             replicates = range(first, min(first + rows, self.replicates))
-            yield _drawn(resample.multinomials, self.clusters.n_clusters, replicates, self.seed)
+            yield _drawn(_multinomials, self.clusters.n_clusters, replicates, self.seed)
 
     def figures(self) -> FloatArray:
         """The figure in each replicate."""
@@ -309,7 +311,7 @@ def _measured(statistic: Statistic, totals: Counts) -> FloatArray:
 # Replicates and the groups that they are made of.
 
 
-def _drawn(sampler: Kernel, counts: Counts, replicates: range, seed: int) -> Counts:
+def _drawn(sampler: Sampler, counts: Counts, replicates: range, seed: int) -> Counts:
     out = np.zeros((len(replicates), counts.size), dtype=np.int64)
     parts = cores()
     bounds = [len(replicates) * part // parts for part in range(parts + 1)]
@@ -320,6 +322,13 @@ def _drawn(sampler: Kernel, counts: Counts, replicates: range, seed: int) -> Cou
 
     _in_threads(fill, parts)
     return out
+
+
+def _multinomials(counts: Counts, seed: np.uint64, first: int, out: Counts) -> None:
+    resample.multinomials(counts, seed, first, np.empty((2, TILE)), np.empty(TILE, dtype=np.int64), out)
+
+
+SAMPLERS: dict[str, Sampler] = {"multinomial": _multinomials, "poisson": resample.poissons}
 
 
 def _in_threads(work: Callable[[int], None], parts: int) -> None:
@@ -374,22 +383,44 @@ def _alike_by_numpy(key: NDArray[np.uint64], cell: Counts, n_cells: int) -> Clus
 
 
 def _alike_by_kernel(key: NDArray[np.uint64], cell: Counts, n_cells: int) -> Clusters:
-    ends = np.zeros(1 << kernel.BUCKET_BITS, dtype=np.int64)
-    spread_keys, spread_cells = np.empty_like(key), np.empty_like(cell)
-    kernel.spread(key, cell, ends, spread_keys, spread_cells)
-    biggest = int(np.diff(ends, prepend=0).max())
+    records, edges = _in_buckets(key, cell)
+    found = _sorts(records, edges, n_cells, max(8, min(32, 64 // n_cells))) or _sorts(records, edges, n_cells, 32)
+    return _in_order(*(np.concatenate(column) for column in zip(*found)))
+
+
+def _in_buckets(key: NDArray[np.uint64], cell: Counts) -> tuple[NDArray[np.uint64], Counts]:
+    """Records in order of bucket, a share for each thread; bucket b of share t from edges[t, b] to edges[t, b + 1]."""
+    bounds = np.arange(cores() + 1) * key.size // cores()
+    records, edges = np.empty_like(key), np.zeros((cores(), kernel.MOST_CELLS + 1), dtype=np.int64)
+
+    def work(part: int) -> None:
+        rows = slice(bounds[part], bounds[part + 1])
+        kernel.spread(key[rows], cell[rows], edges[part, 1:], records[rows])
+
+    _in_threads(work, cores())
+    return records, edges + bounds[:-1, None]
+
+
+def _sorts(records: NDArray[np.uint64], edges: Counts, n_cells: int, bits: int) -> list[Clusters]:
+    """Clusters by sort, from each thread its own, counted in counters of `bits` bits; none if those are too narrow."""
+    word, place = np.divmod(np.arange(n_cells), 64 // bits)
+    shift, full = (place * bits).astype(np.uint64), np.uint64(2**bits - 1)
+    words, biggest = int(word[-1]) + 1, int(np.diff(edges).sum(axis=0).max())
     found: list[Clusters] = []
 
     def work(part: int) -> None:
-        room = np.empty(biggest, np.int64), np.empty(biggest, np.uint64), np.empty((biggest, n_cells), np.int64)
-        held, n_clusters = np.empty((key.size, n_cells), np.int64), np.empty(key.size, np.int64)
+        slots = _slots(2 * biggest)  # as in the kernel: a quarter full at most, so that two seldom meet
+        room = slots.view(np.uint64), np.empty(biggest + 1, np.int64), np.zeros((slots.size, words), np.uint64)
+        held, n_clusters = np.empty((records.size, words), np.uint64), np.empty(records.size, np.int64)
         sorts = kernel.alike(
-            spread_keys, spread_cells, ends, part, cores(), _slots(biggest), *room, _slots(key.size), held, n_clusters
+            records, edges, part, cores(), word, shift, full, *room, _slots(records.size), held, n_clusters
         )
-        found.append(Clusters(held[:sorts], n_clusters[:sorts]))
+        if sorts >= 0:
+            unpacked = (held[:sorts, word] >> shift) & full
+            found.append(Clusters(unpacked.astype(np.int64), n_clusters[:sorts]))
 
     _in_threads(work, cores())
-    return _in_order(*(np.concatenate(column) for column in zip(*found)))
+    return found if len(found) == cores() else []
 
 
 def _slots(most: int) -> Counts:
@@ -411,7 +442,7 @@ def _in_order(held: Counts, n_clusters: Counts) -> Clusters:
 
 def _records(keys: ArrayLike, cells: ArrayLike, n_cells: int) -> tuple[NDArray[np.uint64], Counts]:
     _positive("n_cells", n_cells)
-    key, cell = _whole("keys", keys).astype(np.uint64), _whole("cells", cells).astype(np.int64)
+    key, cell = _whole("keys", keys).astype(np.uint64, copy=False), _whole("cells", cells).astype(np.int64, copy=False)
     if key.shape != cell.shape:
         raise UsageError(
             f"keys has shape {key.shape} and cells {cell.shape}: there must be one of each for every record"

@@ -2,7 +2,9 @@
 
 Records are first spread over buckets by a hash of their key, so that all records of a cluster share a bucket, and a
 bucket's clusters fit the nearest cache. Buckets are then worked through one after the other, some by each thread.
-Both tables are open addressing with linear probing; a table at least twice as large as what it holds never fills up.
+The hash turns keys into other keys, no two into the same; the bucket says its upper bits, so that a record of a bucket
+is the rest of them with its cell below, one number in all. What a cluster holds is packed too, several counters a word.
+Both tables are open addressing with linear probing, at least twice as large as what they hold.
 """
 
 from __future__ import annotations
@@ -11,55 +13,69 @@ import numpy as np
 
 from disprop.kernels._jit import inner, kernel
 
-BUCKET_BITS = 8
+BUCKET_BITS = 10
+MOST_CELLS = 1 << BUCKET_BITS  # the bits of a record that the bucket has made free
 _TO_BUCKET, _BITS, _HALF = np.uint64(64 - BUCKET_BITS), np.uint64(BUCKET_BITS), np.uint64(32)
+_CELL, _ONE = np.uint64(MOST_CELLS - 1), np.uint64(1)
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbours furthest apart
 
 
-@inner
-def _bucket(key):  # type: ignore[no-untyped-def]
-    return np.int64((key * _ODD) >> _TO_BUCKET)
-
-
-@kernel("void(uint64[::1], int64[::1], int64[::1], uint64[::1], int64[::1])", wraps=True)
-def spread(keys, cells, out_ends, out_keys, out_cells):  # type: ignore[no-untyped-def]
+@kernel("void(uint64[::1], int64[::1], int64[::1], uint64[::1])", wraps=True)
+def spread(keys, cells, out_ends, out_records):  # type: ignore[no-untyped-def]
     """Records in order of their bucket; bucket b ends before `out_ends[b]`. `out_ends` starts as zeros."""
     for i in range(keys.size):
-        out_ends[_bucket(keys[i])] += 1
+        out_ends[(keys[i] * _ODD) >> _TO_BUCKET] += 1
     start = 0
     for bucket in range(out_ends.size):
         size = out_ends[bucket]
         out_ends[bucket] = start
         start += size
     for i in range(keys.size):
-        bucket = _bucket(keys[i])
-        at = out_ends[bucket]
-        out_ends[bucket] = at + 1
-        out_keys[at], out_cells[at] = keys[i], cells[i]
+        mixed = keys[i] * _ODD
+        at = out_ends[mixed >> _TO_BUCKET]
+        out_ends[mixed >> _TO_BUCKET] = at + 1
+        out_records[at] = (mixed << _BITS) | np.uint64(cells[i])
 
 
 @inner
-def _find_cluster(key, slots, keys):  # type: ignore[no-untyped-def]
-    """The slot of a key, and the cluster in it: -1 when the key is new."""
-    mask = slots.size - 1
-    slot = np.int64(((key * _ODD) << _BITS) >> _HALF) & mask
-    while slots[slot] != 0 and keys[slots[slot] - 1] != key:
-        slot = (slot + 1) & mask
-    return slot, np.int64(slots[slot]) - 1
+def _clusters_of(bucket, records, edges, words, shifts, full, out_tags, out_used, out_held):  # type: ignore[no-untyped-def]
+    """What each cluster of a bucket holds, in slots `out_used`; returns how many clusters, -1 for too many records."""
+    size = 0
+    for part in range(edges.shape[0]):
+        size += edges[part, bucket + 1] - edges[part, bucket]
+    bits = 1
+    while (1 << bits) < 4 * size:  # a quarter full at most: clusters seldom meet, which costs a wrong guess each time
+        bits += 1
+    mask, to_slot = (1 << bits) - 1, np.uint64(64 - bits)
+    known = 0
+    for part in range(edges.shape[0]):
+        for i in range(edges[part, bucket], edges[part, bucket + 1]):
+            tag, cell = records[i] | _CELL, records[i] & _CELL
+            slot = np.int64(records[i] >> to_slot)
+            while out_tags[slot] != tag and out_tags[slot] != 0:
+                slot = (slot + 1) & mask
+            out_used[known] = slot
+            known += np.int64(out_tags[slot] == 0)  # not asked: half of the answers would be guessed wrong
+            out_tags[slot] = tag
+            count = out_held[slot, words[cell]] + (_ONE << shifts[cell])
+            out_held[slot, words[cell]] = count
+            if (count >> shifts[cell]) & full == full:
+                return -1
+    return known
 
 
 @inner
-def _find_sort(row, slots, held, sorts):  # type: ignore[no-untyped-def]
+def _find_sort(cluster, slots, held, sorts):  # type: ignore[no-untyped-def]
     """The slot of what a cluster holds, and the sort in it: -1 when no cluster so far held the same."""
-    cells, mask = held.shape[1], slots.size - 1
+    words, mask = held.shape[1], slots.size - 1
     mixed = np.uint64(0)
-    for cell in range(cells):
-        mixed = (mixed + np.uint64(held[row, cell])) * _ODD
+    for word in range(words):
+        mixed = (mixed + held[cluster, word]) * _ODD
     slot = np.int64(((mixed ^ (mixed >> _HALF)) * _ODD) >> _HALF) & mask
     while slots[slot] != 0:
         same = True
-        for cell in range(cells):
-            same = same and sorts[slots[slot] - 1, cell] == held[row, cell]
+        for word in range(words):
+            same = same and sorts[slots[slot] - 1, word] == held[cluster, word]
         if same:
             break
         slot = (slot + 1) & mask
@@ -67,49 +83,50 @@ def _find_sort(row, slots, held, sorts):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    "int64(uint64[::1], int64[::1], int64[::1], int64, int64, int64[::1], int64[::1], uint64[::1], int64[:,::1],"
-    " int64[::1], int64[:,::1], int64[::1])",
+    "int64(uint64[::1], int64[:,::1], int64, int64, int64[::1], uint64[::1], uint64, uint64[::1], int64[::1],"
+    " uint64[:,::1], int64[::1], uint64[:,::1], int64[::1])",
     wraps=True,
 )
 def alike(  # type: ignore[no-untyped-def]
-    keys,
-    cells,
-    ends,
+    records,
+    edges,
     first,
     step,
-    out_slots,
+    words,
+    shifts,
+    full,
+    out_tags,
     out_used,
-    out_keys,
     out_held,
-    out_sort_slots,
+    out_slots,
     out_sorts,
     out_n_clusters,
 ):
     """What the clusters of buckets first, first + step, ... hold, by sort; returns the number of sorts.
 
-    `out_sorts[s]` is what clusters of sort s hold in each cell, `out_n_clusters[s]` how many they are. The rest is room
-    to work in: `out_slots` and `out_sort_slots` are zeros, a power of two long.
+    Bucket b of part t of the records goes from edges[t, b] to edges[t, b + 1]. The counter of cell c begins at bit
+    shifts[c] of word words[c]. -1: a counter reached `full`, and wider ones are needed.
+
+    `out_sorts[s]` is what clusters of sort s hold, `out_n_clusters[s]` how many they are. The rest is room to work in:
+    `out_tags`, `out_held` and `out_slots` are zeros; the last is a power of two long, the others of more than four
+    times the records of the largest bucket.
     """
     sorts = 0
-    for bucket in range(first, ends.size, step):
-        known = 0
-        for i in range(ends[bucket - 1] if bucket else 0, ends[bucket]):
-            slot, cluster = _find_cluster(keys[i], out_slots, out_keys)
-            if cluster < 0:
-                cluster = known
-                known += 1
-                out_slots[slot], out_used[cluster], out_keys[cluster] = known, slot, keys[i]
-                out_held[cluster, :] = 0
-            out_held[cluster, cells[i]] += 1
-        for cluster in range(known):
-            out_slots[out_used[cluster]] = 0
-            slot, sort = _find_sort(cluster, out_sort_slots, out_held, out_sorts)
+    for bucket in range(first, edges.shape[1] - 1, step):
+        known = _clusters_of(bucket, records, edges, words, shifts, full, out_tags, out_used, out_held)
+        if known < 0:
+            return -1
+        for i in range(known):
+            cluster = out_used[i]
+            slot, sort = _find_sort(cluster, out_slots, out_held, out_sorts)
             if sort < 0:
                 sort = sorts
                 sorts += 1
-                out_sort_slots[slot] = sorts
-                for cell in range(out_held.shape[1]):
-                    out_sorts[sort, cell] = out_held[cluster, cell]
-                out_n_clusters[sort] = 0
+                out_slots[slot], out_n_clusters[sort] = sorts, 0
+                for word in range(out_held.shape[1]):
+                    out_sorts[sort, word] = out_held[cluster, word]
             out_n_clusters[sort] += 1
+            out_tags[cluster] = 0
+            for word in range(out_held.shape[1]):
+                out_held[cluster, word] = 0
     return sorts

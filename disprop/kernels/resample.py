@@ -66,22 +66,30 @@ def stirling_rest(k):  # type: ignore[no-untyped-def]
 
 
 @inner
-def binomial(n, part, whole, seed, replicate, cell):  # type: ignore[no-untyped-def]
-    """Binomial(n, part / whole), the rarer of hit and miss being drawn."""
+def log_miss(part, whole):  # type: ignore[no-untyped-def]
+    """The log of 1 - p, p the chance of the rarer of hit and miss: the same for all rows, so worked out once."""
+    return math.log1p(-(min(part, whole - part) / whole)) if part < whole else 0.0
+
+
+@inner
+def binomial(n, part, whole, miss, u, v, seed, replicate, cell):  # type: ignore[no-untyped-def]
+    """Binomial(n, part / whole), the rarer of hit and miss being drawn.
+
+    `miss` is log_miss(part, whole); u and v are the uniforms of the first attempt.
+    """
     if part >= whole or n == 0:
         return n
     rare = min(part, whole - part)
     p = rare / whole
-    hits = _binomial_near(n, p, seed, replicate, cell) if n * p < 10.0 else _binomial_far(n, p, seed, replicate, cell)
+    hits = _binomial_near(n, p, miss, u) if n * p < 10.0 else _binomial_far(n, p, u, v, seed, replicate, cell)
     return hits if rare == part else n - hits
 
 
 @inner
-def _binomial_near(n, p, seed, replicate, cell):  # type: ignore[no-untyped-def]
+def _binomial_near(n, p, miss, u):  # type: ignore[no-untyped-def]
     """The quantile of one uniform, adding up probabilities from 0."""
-    u, _ = two_uniforms(seed, replicate, cell, 0, MULTINOMIAL)
     odds = p / (1.0 - p)
-    chance = math.exp(n * math.log1p(-p))
+    chance = math.exp(n * miss)
     hits = 0
     while u > chance and hits < n:
         u -= chance
@@ -91,7 +99,7 @@ def _binomial_near(n, p, seed, replicate, cell):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _binomial_far(n, p, seed, replicate, cell):  # type: ignore[no-untyped-def]
+def _binomial_far(n, p, u, v, seed, replicate, cell):  # type: ignore[no-untyped-def]
     """Hormann's transformed rejection (1993), BTRS: exact, whatever n; needs n p >= 10 and p <= 1/2."""
     odds = p / (1.0 - p)
     spread = math.sqrt(n * p * (1.0 - p))
@@ -104,7 +112,8 @@ def _binomial_far(n, p, seed, replicate, cell):  # type: ignore[no-untyped-def]
     peak = stirling_rest(mode) + stirling_rest(n - mode) + (mode + 0.5) * math.log((mode + 1) / (odds * (n - mode + 1)))
     attempt = 0
     while True:
-        u, v = two_uniforms(seed, replicate, cell, attempt, MULTINOMIAL)
+        if attempt:
+            u, v = two_uniforms(seed, replicate, cell, attempt, MULTINOMIAL)
         attempt += 1
         u -= 0.5
         edge = 0.5 - abs(u)
@@ -163,19 +172,31 @@ def _poisson_far(mean, seed, replicate, cell):  # type: ignore[no-untyped-def]
             return hits
 
 
-@kernel("void(int64[::1], uint64, int64, int64[:,::1])", wraps=True)
-def multinomials(counts, seed, first, out):  # type: ignore[no-untyped-def]
-    """Row i of `out`: replicate first + i of sum(counts) draws among cells as likely as their counts."""
-    whole = counts.sum()
-    for i in range(out.shape[0]):
-        draws, left = whole, whole
+@kernel("void(int64[::1], uint64, int64, float64[:,::1], int64[::1], int64[:,::1])", wraps=True)
+def multinomials(counts, seed, first, out_uniforms, out_draws, out):  # type: ignore[no-untyped-def]
+    """Row i of `out`: replicate first + i of sum(counts) draws among cells as likely as their counts.
+
+    A tile of rows is drawn cell by cell, since rows need not wait for one another, as cells must. Room for a tile:
+    `out_uniforms`, (2, rows), and `out_draws`, (rows,): the draws that a row has left.
+    """
+    for start in range(0, out.shape[0], out_draws.size):
+        rows = min(out_draws.size, out.shape[0] - start)
+        left = counts.sum()
+        for i in range(rows):
+            out_draws[i] = left
         for cell in range(counts.size):
-            if draws == 0 or counts[cell] == 0:
-                out[i, cell] = 0
-                continue
-            out[i, cell] = binomial(draws, counts[cell], left, seed, first + i, cell)
-            draws -= out[i, cell]
-            left -= counts[cell]
+            part, miss = counts[cell], log_miss(counts[cell], left)
+            for i in range(rows):
+                u, v = two_uniforms(seed, first + start + i, cell, 0, MULTINOMIAL)
+                out_uniforms[0, i], out_uniforms[1, i] = u, v
+            for i in range(rows):
+                hits, n = 0, out_draws[i]
+                if n > 0 and part > 0:
+                    u, v = out_uniforms[0, i], out_uniforms[1, i]
+                    hits = binomial(n, part, left, miss, u, v, seed, first + start + i, cell)
+                out[start + i, cell] = hits
+                out_draws[i] = n - hits
+            left -= part
 
 
 @kernel("void(int64[::1], uint64, int64, int64[:,::1])", wraps=True)

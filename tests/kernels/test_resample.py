@@ -37,11 +37,14 @@ def weights(given, out):
 @kernel("void(int64, int64, int64, uint64, int64[::1])", wraps=True)
 def binomials(n, part, whole, seed, out):
     for replicate in range(out.size):
-        out[replicate] = resample_binomial(n, part, whole, seed, replicate, 0)
+        u, v = resample_uniforms(seed, replicate, 0, 0, MULTINOMIAL)
+        miss = resample_miss(part, whole)
+        out[replicate] = resample_binomial(n, part, whole, miss, u, v, seed, replicate, 0)
 
 
 resample_philox, resample_uniform = resample.philox, resample.uniform
 resample_weight, resample_binomial = resample.weight, resample.binomial
+resample_miss, resample_uniforms, MULTINOMIAL = resample.log_miss, resample.two_uniforms, resample.MULTINOMIAL
 
 
 def philox(counter, key):
@@ -160,10 +163,14 @@ def test_small_poissons_are_quantiles_of_their_uniform(mean):
         assert nothing == 0
 
 
+def multinomials(counts, seed, first, out, tile=7):
+    resample.multinomials(counts, seed, first, np.empty((2, tile)), np.empty(tile, dtype=np.int64), out)
+
+
 def test_multinomials_share_out_the_whole():
     counts = np.array([0, 500, 3, 0, 1, 90, 0])
     out = np.full((MANY, counts.size), -1, dtype=np.int64)
-    resample.multinomials(counts, SEED, 0, out)
+    multinomials(counts, SEED, 0, out, tile=256)
     assert (out.sum(axis=1) == 594).all()
     assert (out[:, counts == 0] == 0).all()
     for cell in (1, 2, 4, 5):
@@ -172,7 +179,7 @@ def test_multinomials_share_out_the_whole():
     assert together == pytest.approx(-500 * 90 / 594, rel=0.25 if interpreted() else 0.03)
 
 
-@pytest.mark.parametrize("sampler", [resample.multinomials, resample.poissons])
+@pytest.mark.parametrize("sampler", [multinomials, resample.poissons])
 def test_a_replicate_depends_on_its_number_and_on_nothing_else(sampler):
     counts = np.array([40, 5, 0, 1000])
     whole, late = np.zeros((20, 4), dtype=np.int64), np.zeros((5, 4), dtype=np.int64)
@@ -183,15 +190,24 @@ def test_a_replicate_depends_on_its_number_and_on_nothing_else(sampler):
     assert late.tolist() != whole[15:].tolist()
 
 
+@pytest.mark.parametrize("tile", [1, 3, 20, 64])
+def test_tiles_do_not_change_a_bit(tile):
+    counts = np.array([40, 5, 0, 1000, 3])
+    one, other = np.zeros((20, 5), dtype=np.int64), np.zeros((20, 5), dtype=np.int64)
+    multinomials(counts, SEED, 0, one)
+    multinomials(counts, SEED, 0, other, tile=tile)
+    assert one.tolist() == other.tolist()
+
+
 def test_nothing_to_share_out():
     out = np.full((3, 2), -1, dtype=np.int64)
-    resample.multinomials(np.array([0, 0]), SEED, 0, out)
+    multinomials(np.array([0, 0]), SEED, 0, out)
     assert out.tolist() == [[0, 0]] * 3
 
 
 def test_counts_beyond_32_bits():
     out = np.zeros((50, 2), dtype=np.int64)
-    resample.multinomials(np.array([2**41, 2**41]), SEED, 0, out)
+    multinomials(np.array([2**41, 2**41]), SEED, 0, out)
     assert (out.sum(axis=1) == 2**42).all()
     assert abs(out[:, 0] / 2**41 - 1).max() < 1e-5
     weighed = np.zeros((1, 4, 1), dtype=np.int64)

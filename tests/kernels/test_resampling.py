@@ -11,6 +11,7 @@ from scipy import stats
 
 from disprop import resampling
 from disprop.errors import UsageError
+from disprop.kernels import clusters
 from disprop.kernels._jit import interpreted
 from disprop.resampling import (
     Clusters,
@@ -92,6 +93,28 @@ def test_the_kernel_takes_keys_of_every_kind(kind):
     assert found.n_clusters.tolist() == wanted.n_clusters.tolist()
     assert found.n_clusters.sum() == np.unique(keys).size
     assert found.held.shape == np.unique(found.held, axis=0).shape
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize(("n_cells", "most"), [(1, 5000), (2, 300), (5, 4095), (8, 254), (8, 255), (9, 30), (40, 256)])
+def test_packed_counters_of_every_width(monkeypatch, n_cells, most, threads):
+    """Counters of 8 to 32 bits, one word a cluster or several, and clusters that need the wider ones."""
+    monkeypatch.setattr(resampling, "cores", lambda: threads)
+    rng = np.random.default_rng(n_cells)
+    keys = np.concatenate([rng.integers(0, 40, 200), np.full(most, 99)]).astype(np.uint64)
+    cells = np.concatenate([rng.integers(0, n_cells, 200), np.full(most, n_cells - 1)])
+    found = resampling._alike_by_kernel(keys, cells, n_cells)
+    wanted = resampling._alike_by_numpy(keys, cells, n_cells)
+    assert found.held.max() == most
+    assert found.held.tolist() == wanted.held.tolist()
+    assert found.n_clusters.tolist() == wanted.n_clusters.tolist()
+
+
+def test_more_cells_than_a_record_can_name_go_to_numpy(monkeypatch):
+    monkeypatch.setattr(resampling, "FEWEST_RECORDS", 1)
+    monkeypatch.delattr(resampling, "_alike_by_kernel")
+    n_cells = clusters.MOST_CELLS + 1
+    assert alike_clusters(keys=[3], cells=[n_cells - 1], n_cells=n_cells).held[0, -1] == 1
 
 
 def test_many_records_go_to_the_kernel_and_many_cells_to_numpy(monkeypatch):
