@@ -18,6 +18,14 @@ OFFICER = {"search": "Searching Officer", "force_report": "Collar No"}
 TIMES = {"search": ("Date of Search", "Time of Search"), "force_report": ("UoF Date", "UoF Time")}
 TIMES |= {"custody": ("Arrest Date", "Arrest Time")}
 
+Z = 4.5
+"""Standard deviations that a count may be off by chance."""
+
+
+def off(found: int, trials: int, share: float) -> float:
+    """Standard deviations between a count and what its share of the trials lets expect."""
+    return (found - trials * share) / (trials * share * (1 - share)) ** 0.5
+
 
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:

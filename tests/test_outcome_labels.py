@@ -6,6 +6,7 @@ import pytest
 import disprop as dp
 from disprop.measures.outcome_labels import FEWEST_EXPECTED, LEAST_SHARE
 from tests.invent import many
+from tests.kent import row
 from tests.sources import Rows
 
 NONE, ARREST, RESOLVED = "A no further action disposal", "Arrest", "Community resolution"
@@ -18,13 +19,6 @@ def searches(force, n, *outcomes, seed=1):
 
 def shares(rows, measure=dp.arrest_share, by=("force",)):
     return measure(dp.tally(Rows(rows), by=["outcome", "ethnicity_self"]), by=list(by))
-
-
-def row(frame, **codes):
-    for name, code in codes.items():
-        frame = frame[frame[name] == code]
-    assert len(frame) == 1
-    return frame.iloc[0]
 
 
 ELSEWHERE = searches("west-midlands", 400, NONE, NONE, NONE, ARREST)

@@ -107,3 +107,12 @@ def balances(source: Any) -> bool:
     account = source.account
     yielded = sum(file.yielded for file in source.files)
     return account.counted == yielded and account.read == sum(file.read for file in source.files)
+
+
+def kent(folder: Path, text: str | bytes) -> Path:
+    return write_text(folder / KENT, text)
+
+
+def noted(source, rule: str) -> int:
+    """How often a rule was noted; details may follow its name."""
+    return sum(n for note, n in source.account.notes.items() if note == rule or note.startswith(f"{rule}: "))

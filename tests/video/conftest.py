@@ -8,12 +8,18 @@ import pyarrow.compute as pc
 import pytest
 
 import disprop as dp
-from disprop.io.store import add
+from disprop.io.store import add, open_store
+from disprop.linkage import LinkSettings
+from disprop.linking import link_store
 from disprop.months import month_label, month_number
 from disprop.synthetic.sources import TableSource
 
 MONTHS = ("2023-03", "2023-04", "2023-05", "2023-06", "2023-07")
 TABLES = {"search": "searches", "force_report": "force_reports", "footage": "footage", "custody": "custody"}
+DAY = 86_400
+NEAR = LinkSettings(contradicted_within=2 * DAY)
+"""Settings of which a month reaches only the months beside it."""
+VIDEO = ["video_link", "video_clips", "video_seconds", "video_from_start"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +73,27 @@ def plain_clocks(monkeypatch):
 def seconds(column):
     """A time column as seconds UTC, 0 for none."""
     return np.asarray(column.cast(pa.int64()).fill_null(0).to_numpy())
+
+
+def columns(path, kind="search", names=VIDEO):
+    """The video columns of every record of a kind, by row of the source."""
+    batches = list(open_store(path, kind=kind).batches({*names}))
+    return {name: [value for batch in batches for value in batch.column(name).to_pylist()] for name in names}
+
+
+def by_label(path, kind="search"):
+    counted = dp.tally(open_store(path, kind=kind), by=["video_link"]).project(["month", "video_link"])
+    return {(row.month, row.video_link): row.n for row in counted.frame().itertuples()}
+
+
+def blank_months(path, kind="search"):
+    found = by_label(path, kind)
+    return [month for month in MONTHS if (month, "blank") in found]
+
+
+@pytest.fixture
+def linked(made, tmp_path, plain_clocks):
+    """A store of five months whose records are linked."""
+    path = made.store(tmp_path / "force.store")
+    link_store(path, settings=NEAR)
+    return path
