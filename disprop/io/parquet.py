@@ -32,7 +32,7 @@ from disprop.io.parquet_files import (
     refusing,
 )
 from disprop.io.parquet_rows import plain_rows, plain_types
-from disprop.io.parquet_scan import Found, Scan, Slots, counted, numbers_of
+from disprop.io.parquet_scan import Found, Scan, Slots, counted, named, numbers_of
 from disprop.io.parquet_skip import Asked, rule_that_skips
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
@@ -299,6 +299,8 @@ class Parquet:
             done = list(pool.map(work, range(workers)))
         for _, mine in done:
             reading.add(mine)
+        if shared:
+            _give_back()
         return counted([scan for scan, _ in done], wanted)
 
     def _count_piece(self, piece: Piece, scan: Scan, columns: set[str], mine: _Reading) -> None:
@@ -349,15 +351,21 @@ class Parquet:
         return self._parts
 
     def _made_parts(self) -> np.ndarray:
-        files: dict[tuple[str, int], list[str]] = {}
-        rows: Counter[tuple[str, int]] = Counter()
-        for number, found in sorted(self._read().items()):
-            for slot, n in found.slots.items():
-                files.setdefault(slot, []).append(self._files[number].digest)
-                rows[slot] += n
+        read = self._read()
+        numbers = sorted(read, key=lambda number: self._files[number].digest)
+        held = [read[number].slots.arrays() for number in numbers]
+        slots, rows = (np.concatenate([np.zeros(0, np.int64), *several]) for several in zip(*held, strict=True))
+        digests = np.array([self._files[number].digest for number in numbers], dtype=object)
+        digests = np.repeat(digests, [len(slots) for slots, _ in held])
+        order = np.argsort(slots, kind="stable")  # digests stay in order within a slot
+        names, starts = digests[order].tolist(), np.flatnonzero(np.diff(slots[order], prepend=-1))
+        ends = [*starts[1:].tolist(), len(names)]
+        totals = np.add.reduceat(rows[order], starts) if len(starts) else rows
         return parts(
-            part_row(dataset=DATASET, kind=KIND, force=force, month=month, files=files[force, month], rows=n)
-            for (force, month), n in rows.items()
+            part_row(dataset=DATASET, kind=KIND, force=force, month=month, files=names[start:end], rows=n)
+            for (force, month), start, end, n in zip(
+                named(slots[order][starts]), starts.tolist(), ends, totals.tolist()
+            )
         )
 
     @property
@@ -409,6 +417,13 @@ class Parquet:
             for number, one in found.items():
                 reading.of(number).add(one)
         self._finish(reading)
+
+
+def _give_back() -> None:
+    """Gives back to the system what decoding took, before counts take as much."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _all_pieces(files: Mapping[int, Foreign]) -> Iterator[Piece]:

@@ -45,6 +45,11 @@ class Slots:
         if len(self._held) > 64:
             self._held = [self._summed()]
 
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the slots that have rows, see `named`, and how many; in order."""
+        slots, rows = self._summed()
+        return slots[rows > 0], rows[rows > 0]
+
     def _summed(self) -> tuple[np.ndarray, np.ndarray]:
         if not self._held:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -55,15 +60,20 @@ class Slots:
 
     def items(self) -> list[tuple[tuple[str, int], int]]:
         """((force, month), rows) of every slot that has rows."""
-        slots, rows = self._summed()
-        codes = codelist("force").codes
-        return [((codes[slot // MONTHS], slot % MONTHS), n) for slot, n in zip(slots.tolist(), rows.tolist()) if n]
+        slots, rows = self.arrays()
+        return list(zip(named(slots), rows.tolist()))
 
     def __getstate__(self) -> tuple[np.ndarray, np.ndarray]:
         return self._summed()
 
     def __setstate__(self, summed: tuple[np.ndarray, np.ndarray]) -> None:
         self._held = [summed]
+
+
+def named(slots: np.ndarray) -> list[tuple[str, int]]:
+    """Force and part month of slots by their numbers."""
+    codes = codelist("force").codes
+    return [(codes[slot // MONTHS], slot % MONTHS) for slot in slots.tolist()]
 
 
 @dataclass

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,6 +24,8 @@ ROOM = 38
 HALF = 32
 CHUNK = 1 << 20
 """Keys of a block."""
+STRETCH = 1 << 24
+"""Keys for which memory is asked for at a time."""
 LOOSE = 1 << 26
 """Keys that wait in blocks before these are counted into one."""
 MOST = 255
@@ -54,8 +57,8 @@ class Block:
         return (self.keys() & ((1 << ROOM) - 1)) // size
 
 
-def block_of(keys: np.ndarray, times: np.ndarray | None = None) -> Block:
-    """A block of int64 keys, none negative, in any order; each once where `times` does not say.
+def block_of(keys: np.ndarray, times: np.ndarray | None = None, low: np.ndarray | None = None) -> Block:
+    """A block of int64 keys, none negative, in any order; each once where `times` does not say. `low`: room to take.
 
     >>> block_of(np.array([7, (1 << 32) + 1, 2])).upper
     array([0, 1])
@@ -65,8 +68,20 @@ def block_of(keys: np.ndarray, times: np.ndarray | None = None) -> Block:
         order = np.argsort(upper, kind="stable")
         keys, upper, times = keys[order], upper[order], None if times is None else times[order]
     start = np.flatnonzero(np.concatenate([[True], upper[1:] != upper[:-1]])) if keys.size else np.zeros(0, np.int64)
-    times = np.ones(keys.size, dtype=np.uint8) if times is None else times
-    return Block(upper[start], np.append(start, keys.size), (keys & ((1 << HALF) - 1)).astype(np.uint32), times)
+    times = _ones(keys.size) if times is None else times
+    low = np.empty(keys.size, dtype=np.uint32) if low is None else low
+    np.copyto(low, keys, casting="unsafe")
+    return Block(upper[start], np.append(start, keys.size), low, times)
+
+
+@lru_cache(maxsize=1)
+def _ones_held(size: int) -> np.ndarray:
+    return np.ones(size, dtype=np.uint8)
+
+
+def _ones(size: int) -> np.ndarray:
+    """So many ones, of which all blocks have the same."""
+    return _ones_held(max(size, 2 * CHUNK))[:size]
 
 
 @dataclass
@@ -76,6 +91,7 @@ class KeyCounts:
     blocks: list[Block] = field(default_factory=list)
     waiting: list[np.ndarray] = field(default_factory=list)
     held: int = 0
+    free: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.uint32), repr=False)
 
     def add(self, keys: np.ndarray) -> None:
         """Counts every key once more.
@@ -95,16 +111,23 @@ class KeyCounts:
         """Takes what is in blocks already."""
         self._put_away()
         self.blocks += blocks
-        settled, *loose = [block.low.size for block in self.blocks] or [0]
-        if sum(loose) >= max(LOOSE, settled):
-            self.compact()
 
     def _put_away(self) -> None:
         if self.held:
             keys, self.waiting, self.held = np.concatenate(self.waiting), [], 0
             if keys.size >= FEWEST_KEYS:
                 _by_upper(keys, np.empty_like(keys), np.zeros(1 << DIGIT, dtype=np.int64))
-            self.take([block_of(keys)])
+            self.blocks.append(block_of(keys, low=self._room(keys.size)))
+            settled, *loose = [block.low.size for block in self.blocks]
+            if sum(loose) >= max(LOOSE, settled):
+                self.compact()
+
+    def _room(self, size: int) -> np.ndarray:
+        """Room for lower halves, out of a stretch so large that it goes back to the system once nobody holds it."""
+        if self.free.size < size:
+            self.free = np.empty(max(size, STRETCH if size >= FEWEST_KEYS else 0), dtype=np.uint32)
+        room, self.free = self.free[:size], self.free[size:]
+        return room
 
     def compact(self) -> Block:
         """Counts all blocks into one, in which keys are in order; it is what is held from then on."""
@@ -125,7 +148,7 @@ class KeyCounts:
     def cells(self, cells: Cells) -> Counted:
         """The cells that keys stand for, in order, and how many fall into each; nothing is held afterwards."""
         self._put_away()
-        blocks, self.blocks = self.blocks, []
+        blocks, self.blocks, self.free = self.blocks, [], self.free[:0].copy()
         at, times = gather(blocks, cells)
         del blocks  # before the counts take their room
         return _added_up(at, times)
