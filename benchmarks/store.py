@@ -246,13 +246,14 @@ def _floor(made: Made, wanted: tuple[tuple[str, ...], ...]) -> int:
     assert plan is not None
     scan = _scan(plan)
     runs = []
-    for c in range(len(plan.columns)):
+    for c in range(len(plan.read_columns)):
         start, width = scan.columns[:, c, 0], scan.columns[:, c, 1]
-        for f, file in enumerate(scan.files):
-            here = scan.parts[:, 0] == f
-            first = int(start[here].min()) // 8 * 8
-            last = int((start + width * scan.parts[:, 1])[here].max()) // 8 * 8
-            runs.append(file[first:last].view(np.uint64))
+        order = np.lexsort((start, scan.parts[:, 0]))
+        stop = (start + width * scan.parts[:, 1])[order]
+        fresh = np.flatnonzero(np.append(True, start[order][1:] != stop[:-1]))  # where no part stands just before
+        for first, last in zip(fresh, [*fresh[1:] - 1, len(order) - 1]):
+            file = scan.files[scan.parts[order[first], 0]]
+            runs.append(file[start[order[first]] // 8 * 8 : stop[last] // 8 * 8].view(np.uint64))
     with ThreadPoolExecutor(2) as pool:
         return int(sum(pool.map(lambda run: int(run.sum()), runs)))
 

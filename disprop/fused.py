@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from disprop.kernels.scan import (
 )
 from disprop.months import month_label
 from disprop.provenance import Account
-from disprop.records import HOUR, VEHICLE_ONLY, AxisSpec, Mapped
+from disprop.records import HOUR, JOINT, VEHICLE_ONLY, AxisSpec, Mapped
 from disprop.tallies import Axis, Scope, Tally, coded_axis, month_axis, open_axis
 
 VEHICLE_RULE = "vehicle-only search: no person was searched"
@@ -61,12 +62,20 @@ class FusedPlan:
     months: np.ndarray
     groups: tuple[tuple[str, ...], ...]
     rule: bool
+    joint: Mapping[str, int] = field(default_factory=dict)  # radix of each column, where one number stands for all
     opened: Mapping[str, Axis] = field(default_factory=dict)  # of every label, until those that occur are known
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns read, in the order in which they are packed."""
+        """Columns whose codes are counted by, in the order in which they are packed."""
         return tuple(name for group in self.groups for name in group)
+
+    @property
+    def read_columns(self) -> dict[str, int]:
+        """Columns read, and how many codes each has."""
+        if self.joint:
+            return {JOINT: prod(self.joint.values())}
+        return {name: len(self.labels(name)) for name in self.columns}
 
     @property
     def rows(self) -> int:
@@ -83,8 +92,9 @@ class FusedPlan:
         return counting.is_keyed(cells, self.rows)
 
     def labels(self, column: str) -> list[str]:
-        """The label of each code of a column; "" is blank."""
-        return _HOURS if column == HOUR else self.mapped.labels(column)
+        """The label of each code of a column; "" is blank. A joint number knows those of its time alone."""
+        found = _HOURS if column == HOUR else self.mapped.labels(column)
+        return found[: self.joint.get(column, len(found))]
 
     def compiled(self) -> bool:
         """Whether the kernel counts: numpy until it has cost as much as loading the kernel would have."""
@@ -100,7 +110,7 @@ class FusedPlan:
         threads = len(_cuts(self, scan)) - 1 if scan else 1
         return {
             "source": f"record store, {len(self.mapped.records):,} parts of {self.source.kind} ({self.source.dataset})",
-            "columns": "; ".join(" ".join(group) for group in self.groups)
+            "columns": (f"{JOINT} ({' '.join(self.joint)})" if self.joint else "; ".join(map(" ".join, self.groups)))
             or "none: rows are counted from the manifest",
             "parts": f"{len(self.read):,} read, {len(self.mapped.records) - len(self.read):,} skipped",
             "records": f"{self.rows:,} read, {self.not_selected + self.outside:,} in parts skipped",
@@ -140,7 +150,7 @@ def plan_fused(
         return None
     if (sizes and max(sizes.values()) > CODES_A_NUMBER) or not _all_by_label(source, wanted, read):
         return None
-    return FusedPlan(
+    plan = FusedPlan(
         source=source,
         mapped=mapped,
         wanted=tuple(tuple(specs) for specs in wanted),
@@ -157,6 +167,14 @@ def plan_fused(
             for spec in {spec for specs in wanted for spec in specs if spec.is_open}
         },
     )
+    return _with_joint(plan, mapped.joint(read))
+
+
+def _with_joint(plan: FusedPlan, joint: Mapping[str, int]) -> FusedPlan:
+    """The plan reading one number, where that stands for several columns and for all that are needed."""
+    if len(plan.columns) < 2 or not {*plan.columns} <= {*joint} or any(map(plan.is_keyed, range(len(plan.wanted)))):
+        return plan
+    return replace(plan, joint=joint, groups=(tuple(joint),))
 
 
 def _column(spec: AxisSpec) -> str:
@@ -224,7 +242,6 @@ def _groups(sizes: dict[str, int]) -> tuple[tuple[str, ...], ...]:
 def _scan(plan: FusedPlan) -> Scan:
     """The plan as arrays, with those of its tallies that are counted as arrays."""
     mapped, read = plan.mapped, plan.read
-    sizes = [len(plan.labels(name)) for name in plan.columns]
     segments, segment = np.unique(mapped.segment[read], return_inverse=True)
     force, month = _positions(plan)
     mixed = mapped.first[read] != mapped.last[read]
@@ -241,8 +258,8 @@ def _scan(plan: FusedPlan) -> Scan:
         slices=table,
         slice_row=slice_row,
         first_month=int(mapped.first[read].min()),
-        group_start=np.cumsum([0, *(len(group) for group in plan.groups), 1]).astype(np.int64),
-        sizes=np.array([*sizes, int(mapped.last[read].max()) + 1], dtype=np.int64),
+        group_start=np.cumsum([0, *(1 if plan.joint else len(group) for group in plan.groups), 1]).astype(np.int64),
+        sizes=np.array([*plan.read_columns.values(), int(mapped.last[read].max()) + 1], dtype=np.int64),
         tables=[_tables(plan, t) for t in arrays],
         cells=np.array([counting.size(plan.shape(t)) for t in arrays], dtype=np.int64),
         n_slices=len(plan.forces) * len(plan.months),
@@ -270,8 +287,9 @@ def _month_tables(plan: FusedPlan, force: np.ndarray, mixed: np.ndarray) -> tupl
 
 def _columns(plan: FusedPlan) -> np.ndarray:
     mapped, read = plan.mapped, plan.read
-    out = np.zeros((len(read), len(plan.columns) + 1, 2), dtype=np.int64)
-    for c, name in enumerate([*plan.columns, "month"]):
+    names = [*plan.read_columns, "month"]
+    out = np.zeros((len(read), len(names), 2), dtype=np.int64)
+    for c, name in enumerate(names):
         out[:, c, 0], out[:, c, 1] = mapped.offset[name][read], mapped.width[name][read]
     return out
 

@@ -147,6 +147,8 @@ CUSTODY = (
 OPEN_LISTS = ("area", "command_unit", "officer")
 """Lists whose codes are those that occur; a tally has at most one such axis beside force and month."""
 HOUR = "hour"
+JOINT = "joint"
+"""Column of a store that holds the codes of several columns as one number (`Mapped.joint`)."""
 PERSONAL = ("officer", "other_officer", "person")
 """Columns and axes of which every code is somebody."""
 
@@ -354,7 +356,9 @@ class Mapped:
     (rows stored), `first` and `last` (its earliest and latest analysis month), `segment` (position of its file).
     `offset[column]` and `width[column]` say where a column of label codes starts in that file and how many bytes a
     code has; width 0 means that the part lacks the column, so that all is blank. Code 0 is blank, code i the i-th
-    label of `labels(column)`. `files` maps the files at these positions, as bytes.
+    label of `labels(column)`. `files` maps the files at these positions, as bytes. `joint` says of some parts (by their
+    positions) which columns are digits of the number in their column `joint`, and the radix of each; {} where not all
+    parts have the same.
     """
 
     forces: tuple[str, ...]
@@ -367,3 +371,4 @@ class Mapped:
     width: Mapping[str, np.ndarray]
     labels: Callable[[str], list[str]]
     files: Callable[[np.ndarray], list[np.ndarray]]
+    joint: Callable[[np.ndarray], dict[str, int]]

@@ -26,6 +26,8 @@ MOST_NEAR = 1 << 13
 FOURFOLD = 1 << 9
 """Up to so many cells are counted in four copies, since rows that follow each other often meet in one cell, and each
 increment would wait for the one before."""
+FAR, NEAR, WITH_NEXT, WITH_LAST = range(4)
+"""Ways to count a tally: straight into its place; near; near with the next by one look-up; near with the last."""
 CARRY = 15
 """Near counts are carried after so many blocks at the latest: 61,440 rows, which uint16 holds."""
 
@@ -107,8 +109,11 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
     use_start = np.searchsorted([t for t, _ in used], np.arange(len(scan.tables) + 1)).astype(np.int64)
     use_group = np.array([g for _, g in used], dtype=np.int64)
 
-    is_near = _near_tallies(scan, use_start)
-    near_tables = [_near_table(table) if is_near[t] else _NO_TABLE for (t, _), table in zip(used, tables)]
+    ways = _ways(scan, use_start, use_group)
+    near_tables = [_near_table(table) if ways[t] else _NO_TABLE for (t, _), table in zip(used, tables)]
+    both = [_both(near_tables, use_start[t]) if way == WITH_NEXT else _NEITHER for t, way in enumerate(ways)]
+    straight = _straight(scan, ways)
+    words = [file[: file.size // 2 * 2].view(np.uint16) for file in scan.files]
 
     def count(thread: int) -> int:
         packed = [np.empty(BLOCK, dtype=np.uint16) for _ in range(len(scan.group_start))]
@@ -116,9 +121,9 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
         outs = [one.reshape(-1) for one in counts]
         return int(
             _count(
-                scan.files, scan.parts, scan.columns, scan.slices, scan.slice_row, scan.first_month, scan.group_start,
-                scan.sizes, near_tables, tables, use_start, use_group, scan.cells, is_near, packed, near, outs,
-                left[thread], int(cuts[thread]), int(cuts[thread + 1]),
+                scan.files, words, scan.parts, scan.columns, scan.slices, scan.slice_row, scan.first_month,
+                scan.group_start, scan.sizes, straight, near_tables, both, tables, use_start, use_group, scan.cells,
+                ways, packed, near, outs, left[thread], int(cuts[thread]), int(cuts[thread + 1]),
             )
         )  # fmt: skip
 
@@ -130,12 +135,33 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
     return Counted(counts, int(left[:, 1].sum()), int(left[:, 0].sum()), damaged, "compiled", threads)
 
 
-_NO_TABLE = np.zeros(1, dtype=np.uint16)
+_NO_TABLE, _NEITHER = np.zeros(1, dtype=np.uint16), np.zeros(1, dtype=np.uint32)
 
 
-def _near_tallies(scan: Scan, use_start: np.ndarray) -> np.ndarray:
-    """Which tallies are counted near: those of few cells that need one packed number."""
-    return ((scan.cells <= MOST_NEAR) & (np.diff(use_start) == 1)).astype(np.int64)
+def _ways(scan: Scan, use_start: np.ndarray, use_group: np.ndarray) -> np.ndarray:
+    """How each tally is counted. Near: those of few cells that need one packed number. By one look-up: neighbours of
+    the same number, unless they are so small that copies serve them better."""
+    ways = np.where((scan.cells <= MOST_NEAR) & (np.diff(use_start) == 1), NEAR, FAR).astype(np.int64)
+    for t in range(len(ways) - 1):
+        one, other = use_start[t], use_start[t + 1]
+        alike = ways[t] == ways[t + 1] == NEAR and use_group[one] == use_group[other]
+        if alike and min(scan.cells[t], scan.cells[t + 1]) > FOURFOLD:
+            ways[t : t + 2] = WITH_NEXT, WITH_LAST
+    return ways
+
+
+def _both(near_tables: Sequence[np.ndarray], first: int) -> np.ndarray:
+    """The tables of two near tallies as one, of 32 bits."""
+    return near_tables[first] | near_tables[first + 1].astype(np.uint32) << np.uint32(16)
+
+
+def _straight(scan: Scan, ways: np.ndarray) -> np.ndarray:
+    """Which groups are one column of two bytes, that can be counted from where it stands; not where any row is far."""
+    starts, near = scan.group_start, bool((ways != FAR).all() and (scan.parts[:, 2] >= 0).all())
+    found = [
+        near and b - a == 1 and bool((scan.columns[:, a, 1] == 2).all()) for a, b in zip(starts[:-2], starts[1:-1])
+    ]
+    return np.array([*found, False], dtype=np.int64)
 
 
 def _near_table(table: np.ndarray) -> np.ndarray:
@@ -144,7 +170,7 @@ def _near_table(table: np.ndarray) -> np.ndarray:
 
 
 @inner
-def _pack(file, column, size, n, at, packed):  # type: ignore[no-untyped-def]
+def _pack(file, words, column, size, n, at, packed):  # type: ignore[no-untyped-def]
     """packed = packed x size + code, for n rows from `at`; returns 1 if a code is damaged, that is not below size."""
     offset, width = column[0], column[1]
     if width == 0:
@@ -158,43 +184,60 @@ def _pack(file, column, size, n, at, packed):  # type: ignore[no-untyped-def]
             packed[i] = packed[i] * size + np.int64(code)
             narrow = max(narrow, code)
         return np.int64(np.int64(narrow) >= size)
-    start, wide = offset + 2 * at, np.uint16(0)
+    start = offset // 2 + at
     for i in range(n):
-        both = np.uint16(np.int64(file[start + 2 * i]) + 256 * np.int64(file[start + 2 * i + 1]))
-        packed[i] = packed[i] * size + np.int64(both)
-        wide = max(wide, both)
-    return np.int64(np.int64(wide) >= size)
+        packed[i] = packed[i] * size + np.int64(words[start + i])
+    return _damaged(words, start, n, size)
+
+
+@inner
+def _damaged(code, base, n, size):  # type: ignore[no-untyped-def]
+    """1 if any of n codes is not below size."""
+    largest = np.uint16(0)
+    for i in range(base, base + n):
+        largest = max(largest, code[i])
+    return np.int64(np.int64(largest) >= size)
 
 
 @kernel(
-    "int64(uint8[::1]*, int64[:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64, int64[::1], int64[::1],"
-    " uint16[::1]*, int32[::1]*, int64[::1], int64[::1], int64[::1], int64[::1], uint16[::1]*, uint16[::1]*,"
-    " int64[::1]*, int64[::1], int64, int64)"
+    "int64(uint8[::1]*, uint16[::1]*, int64[:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64, int64[::1],"
+    " int64[::1], int64[::1], uint16[::1]*, uint32[::1]*, int32[::1]*, int64[::1], int64[::1], int64[::1], int64[::1],"
+    " uint16[::1]*, uint16[::1]*, int64[::1]*, int64[::1], int64, int64)"
 )
 def _count(  # type: ignore[no-untyped-def]
-    files, parts, columns, slices, slice_row, first_month, group_start, sizes,
-    near_tables, tables, use_start, use_group, cells, is_near, out_packed, out_near, out_counts, out_left, start, stop,
+    files, words, parts, columns, slices, slice_row, first_month, group_start, sizes, straight,
+    near_tables, both, tables, use_start, use_group, cells, ways, out_packed, out_near, out_counts, out_left, start,
+    stop,
 ):  # fmt: skip
     """Count the parts from start to stop; returns how many columns of a block are damaged: such blocks are left."""
     damaged = 0
     for p in range(start, stop):
-        file, rows, which = files[parts[p, 0]], parts[p, 1], parts[p, 2]
+        file, word, rows, which = files[parts[p, 0]], words[parts[p, 0]], parts[p, 1], parts[p, 2]
         groups = group_start.size - (2 if which >= 0 else 1)  # the last is the month
         for at in range(0, rows, BLOCK):
             n = min(BLOCK, rows - at)
             bad = 0
             for g in range(groups):
-                packed = out_packed[g]
-                for i in range(n):
-                    packed[i] = 0
-                for c in range(group_start[g], group_start[g + 1]):
-                    bad += _pack(file, columns[p, c], sizes[c], n, at, packed)
+                c = group_start[g]
+                if straight[g] == 1:
+                    bad += _damaged(word, columns[p, c, 0] // 2 + at, n, sizes[c])
+                else:
+                    for i in range(n):
+                        out_packed[g][i] = 0
+                    for c in range(group_start[g], group_start[g + 1]):
+                        bad += _pack(file, word, columns[p, c], sizes[c], n, at, out_packed[g])
             damaged += bad
             carry = at + BLOCK >= rows or at // BLOCK % CARRY == CARRY - 1
             for t in range(cells.size):
                 first, last = use_start[t], use_start[t + 1]
-                if bad == 0 and which >= 0 and is_near[t] == 1:
-                    _near(n, near_tables[first], out_packed[use_group[first]], cells[t], out_near[t])
+                if bad == 0 and which >= 0 and ways[t] != FAR:
+                    g = use_group[first]
+                    code = word if straight[g] == 1 else out_packed[g]
+                    base = columns[p, group_start[g], 0] // 2 + at if straight[g] == 1 else 0
+                    if ways[t] == NEAR:
+                        _near(n, near_tables[first], code, base, cells[t], out_near[t])
+                    elif ways[t] == WITH_NEXT:
+                        _near_two(n, both[t], code, base, out_near[t], out_near[t + 1])
                     if carry:
                         _carry(out_near[t], out_counts[t], which * cells[t], cells[t], out_left, t)
                 elif bad == 0:
@@ -205,19 +248,28 @@ def _count(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _near(n, table, code, cells, near):  # type: ignore[no-untyped-def]
+def _near_two(n, table, code, base, near, other):  # type: ignore[no-untyped-def]
+    """Count rows of one slice into the few cells of two tallies, both entries from one look-up."""
+    for i in range(n):
+        entry = table[code[base + i]]
+        near[np.uint64(entry & np.uint32(0xFFFF))] += np.uint16(1)
+        other[np.uint64(entry >> np.uint32(16))] += np.uint16(1)
+
+
+@inner
+def _near(n, table, code, base, cells, near):  # type: ignore[no-untyped-def]
     """Count rows of one slice into its own few cells, in four copies where they are very few.
 
     Those left out go to the first cell.
     """
     whole = n // 4 * 4
     copy = np.uint64(cells + 1 if cells <= FOURFOLD else 0)
-    for i in range(0, whole, 4):
+    for i in range(base, base + whole, 4):
         near[np.uint64(table[code[i]])] += np.uint16(1)
         near[np.uint64(table[code[i + 1]]) + copy] += np.uint16(1)
         near[np.uint64(table[code[i + 2]]) + copy + copy] += np.uint16(1)
         near[np.uint64(table[code[i + 3]]) + copy + copy + copy] += np.uint16(1)
-    for i in range(whole, n):
+    for i in range(base + whole, base + n):
         near[np.uint64(table[code[i]])] += np.uint16(1)
 
 

@@ -144,23 +144,24 @@ def test_parts_that_cannot_match_are_not_read(store):
 
 def test_explain_tells_columns_parts_and_rules(store):
     said = explain(store, [["gender", "linked"]], force="btp", period=("2021-01", "2021-03"))
-    assert said["columns"] == "gender linked search_type"
+    assert said["columns"] == "joint (ethnicity_self search_type linked gender age_band video_recorded)"
     assert said["parts"].startswith("3 read, ")
     assert "force x month x gender x linked" in said["tallies"]
     assert said["threads"] == "1"
 
 
-def test_a_damaged_code_is_refused_not_counted(tmp_path):
+@pytest.mark.parametrize(("column", "by"), [("gender", ["gender", "outcome"]), ("joint", ["gender"])])
+def test_a_damaged_code_is_refused_not_counted(tmp_path, column, by):
     add(tmp_path / "s", Rows(many(50, force="kent", month="2019-04")))
     store = open_store(tmp_path / "s")
     (row,) = store.rows()
     (segment,) = (tmp_path / "s" / "segments").iterdir()
     raw = bytearray(segment.read_bytes())
-    raw[row["gender:offset"]] = 250
+    raw[row[f"{column}:offset"] + row[f"{column}:width"] - 1] = 250
     segment.write_bytes(raw)
     for threads in (None, 1):
         with pytest.raises(InputRefused, match="have no label"):
-            both_ways(open_store(tmp_path / "s"), [["gender"]], threads)
+            both_ways(open_store(tmp_path / "s"), [by], threads)
 
 
 def test_a_manifest_that_points_beyond_its_file_is_refused(store):

@@ -16,10 +16,12 @@ import pyarrow as pa
 
 from disprop.errors import InputRefused
 from disprop.io.store.durable import file_digest, left_aside, locked
+from disprop.io.store.joint import joint_codes, joint_from_word, joint_sizes, joint_word
 from disprop.io.store.manifest import Draft, check_format, commit, current, ledger_path, manifest_path, read_manifest
 from disprop.io.store.segment import column_of, label_dtype, open_segment, places, write_segment
 from disprop.io.store.sidecars import gather_sidecars
 from disprop.io.store.writer import now, span
+from disprop.records import JOINT
 
 GRACE_DAYS = 7.0
 
@@ -50,7 +52,7 @@ def compact(path: str | PathLike[str], *, grace_days: float = GRACE_DAYS) -> Com
         draft = Draft.of(manifest)
         before = len(manifest.segments)
         groups = _groups(draft)
-        scattered = {key: rows for key, rows in groups.items() if len({row["segment"] for row in rows}) > 1}
+        scattered = {key: rows for key, rows in groups.items() if _is_scattered(draft, rows)}
         for rows in scattered.values():
             rewrite(folder, draft, rows)
         gathered = gather_sidecars(folder, draft)
@@ -75,8 +77,7 @@ def rewrite(
     keep: which rows of a part stay (a mask), None for all. Returns each row of the draft with the number of records
     that it lost. The caller drops what is empty.
     """
-    kinds = {name: draft.columns[name] for name in draft.columns if any(row.get(f"{name}:width") for row in rows)}
-    labels = {name: draft.vocabularies.get((rows[0]["scheme"], name), [""]) for name in kinds}
+    kinds, labels = _held(draft, rows)
     spans: list[tuple[int, int, int]] = []
 
     def columns() -> Iterator[dict[str, np.ndarray]]:
@@ -96,6 +97,19 @@ def rewrite(
         lost.append((row, row["records"] - found[0]))
         row |= dict(zip(("records", "first", "last"), found)) | place | {"segment": name}
     return lost
+
+
+def _held(draft: Draft, rows: Sequence[dict[str, Any]]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Columns that any of these parts holds, with their kinds, and the vocabularies that they have now."""
+    held = [name for name in draft.columns if name != JOINT and any(row.get(f"{name}:width") for row in rows)]
+    labels = {name: draft.vocabularies.get((rows[0]["scheme"], name), [""]) for name in held}
+    return {name: draft.columns[name] for name in held}, labels
+
+
+def _is_scattered(draft: Draft, rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether parts stand in several files, or their joint number is not of the vocabularies that there are now."""
+    now_made_of = joint_word(joint_sizes(*_held(draft, rows)))
+    return len({row["segment"] for row in rows}) > 1 or any(row.get(JOINT, "") != now_made_of for row in rows)
 
 
 def _sweep(folder: Path, segments: Sequence[tuple[str, int]], number: int, grace_days: float) -> int:
@@ -197,6 +211,15 @@ def _part_faults(
             codes = column_of(whole, row, name, kind)
             if int(codes.max()) >= len(labels) or np.dtype(label_dtype(len(labels))).itemsize < width:
                 yield f"{about}: {name} has codes without a label"
+        elif kind == "joint" and not _is_made_of(row, whole):
+            yield f"{about}: its joint number does not say what its columns say"
+
+
+def _is_made_of(row: Mapping[str, Any], whole: np.ndarray) -> bool:
+    """Whether the joint number of every row is that of its columns."""
+    sizes = joint_from_word(row[JOINT])
+    codes = {name: column_of(whole, row, name, "label") for name in sizes}
+    return bool((joint_codes(codes, sizes) == column_of(whole, row, JOINT, "joint")).all())
 
 
 def refuse_unsound(path: str | PathLike[str]) -> None:

@@ -22,6 +22,7 @@ import pyarrow as pa
 from disprop.errors import InputRefused
 from disprop.io.store.durable import ASIDE, publish, rename, write_through
 from disprop.provenance import PART
+from disprop.records import JOINT
 
 FORMAT = "disprop-store-1"
 FOLDERS = ("segments", "manifests", "ledger")
@@ -44,10 +45,12 @@ ROW = {
     "batch": pa.uint32(),
     "start": pa.int64(),
     "key_id": pa.dictionary(pa.uint16(), pa.string()),
+    JOINT: pa.dictionary(pa.uint16(), pa.string()),
 }
 """`rows` is what the source read for the part, `records` what was kept of it; `first` and `last` are the earliest and
 latest analysis month of its records; `segment`, `batch` and `start` say where it begins: file, batch, row; `key_id`
-says whose key its pseudonyms are of, blank where it has none (and in manifests written before it was kept)."""
+says whose key its pseudonyms are of, `joint` what its joint number is made of; both are blank where a part has none
+(and in manifests written before they were kept)."""
 
 PLACE = {"offset": pa.int64(), "length": pa.int64(), "width": pa.uint8()}
 
@@ -145,13 +148,14 @@ class Draft:
             name: pa.array([row.get(name, "") for row in rows], kind) for name, kind in ROW.items() if name != "segment"
         }
         arrays["segment"] = pa.array([at[row["segment"]] for row in rows], pa.uint32())
-        for column in self.columns:
+        columns = self.columns | ({JOINT: "joint"} if any(row.get(JOINT) for row in rows) else {})
+        for column in columns:
             for place, kind in PLACE.items():
                 arrays[f"{column}:{place}"] = pa.array([row.get(f"{column}:{place}", 0) or 0 for row in rows], kind)
         metadata = {
             b"format": FORMAT.encode(),
             b"segments": json.dumps([[name, self.segments[name]] for name in used]).encode(),
-            b"columns": json.dumps(self.columns).encode(),
+            b"columns": json.dumps(columns).encode(),
             b"sidecars": json.dumps(sidecars).encode(),
         }
         for (scheme, column), labels in sorted(self.vocabularies.items()):

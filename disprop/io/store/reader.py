@@ -15,12 +15,13 @@ import pyarrow as pa
 from disprop.codelists import nearest
 from disprop.errors import UsageError
 from disprop.io.store.encode import DERIVED, decode
+from disprop.io.store.joint import joint_from_word
 from disprop.io.store.manifest import Manifest, read_manifest
 from disprop.io.store.segment import column_of, empty, open_segment
 from disprop.io.store.sidecars import Beside
 from disprop.months import month_label
 from disprop.provenance import Account
-from disprop.records import PART_MONTH, Mapped
+from disprop.records import JOINT, PART_MONTH, Mapped
 
 
 def is_store(path: str | PathLike[str]) -> bool:
@@ -143,14 +144,19 @@ class Store:
         return Beside(self.folder, self.manifest, self.parts["part"].tolist())
 
     @property
+    def _own(self) -> dict[str, str]:
+        """Columns of the records and their physical kinds, without what was made from them."""
+        return {name: kind for name, kind in self.manifest.columns.items() if name not in {*DERIVED, JOINT}}
+
+    @property
     def columns(self) -> dict[str, str]:
         """Column -> physical kind, of the records and of the sidecars beside them."""
-        own = {name: kind for name, kind in self.manifest.columns.items() if name not in DERIVED}
+        own = self._own
         return self.beside.columns | own
 
     def batches(self, columns: set[str] | None = None) -> Iterator[pa.RecordBatch]:
         """One record batch a part that has records, by force and month; rows in the order of their source."""
-        kinds = {name: kind for name, kind in self.manifest.columns.items() if name not in DERIVED}
+        kinds = self._own
         wanted = set(kinds) if columns is None else {"force", "month", *columns}
         words = {name: pa.array(self.labels(name)[1:], pa.string()) for name, kind in kinds.items() if kind == "label"}
         for row in self.rows():
@@ -209,7 +215,7 @@ class Store:
         """Where every column of label codes, and the month, of every part stands."""
         manifest, chosen = self.manifest, self.chosen
         forces, force = manifest.words("force")
-        columns = [name for name, kind in manifest.columns.items() if kind in ("label", "month", "hour")]
+        columns = [name for name, kind in manifest.columns.items() if kind in ("label", "month", "hour", "joint")]
         everything = len(chosen) == len(manifest)
 
         def numbers(name: str) -> np.ndarray:
@@ -226,8 +232,15 @@ class Store:
             offset=_Late(columns, lambda name: numbers(f"{name}:offset")),
             width=_Late(columns, lambda name: numbers(f"{name}:width")),
             labels=self.labels,
+            joint=self._joint,
             files=self._files,
         )
+
+    def _joint(self, parts: np.ndarray) -> dict[str, int]:
+        """Columns and radices of the joint number of some parts, by their positions; {} where they have not all one."""
+        words, at = self.manifest.words(JOINT)
+        found = np.unique(at[self.chosen[parts]])
+        return joint_from_word(words[found[0]]) if len(found) == 1 else {}
 
     def _files(self, segments: np.ndarray) -> list[np.ndarray]:
         return [self._file(int(segment)) for segment in segments]

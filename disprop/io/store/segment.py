@@ -6,7 +6,8 @@ then maps and reads the pages of the columns that it needs, and no others (docs/
 Physical kinds of columns: `label` (codes, uint8, uint16 or uint32 by the size of the vocabulary, in the file as an
 Arrow dictionary of the labels so far), `month` (uint16, months since January 1970), `hour` (uint8, UK local hour, 24 =
 none), `seconds` (uint32, UTC), `precision` (uint8: 0 none, 1 second, 2 minute, 3 date only), `degrees` (float64, NaN =
-none), `key` (uint64, 0 = none); in sidecars also numbers as they are, `uint8` to `uint32`. No column has nulls.
+none), `key` (uint64, 0 = none), `joint` (uint16, several columns of codes as one number); in sidecars also numbers as
+they are, `uint8` to `uint32`. No column has nulls.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import numpy as np
 import pyarrow as pa
 
 from disprop.errors import InputRefused
+from disprop.io.store.joint import joint_codes, joint_sizes, joint_word
 from disprop.io.store.manifest import put_segment
+from disprop.records import JOINT
 
 DTYPES = {
     "label": np.uint32,
@@ -29,6 +32,7 @@ DTYPES = {
     "precision": np.uint8,
     "degrees": np.float64,
     "key": np.uint64,
+    "joint": np.uint16,
     "uint8": np.uint8,
     "uint16": np.uint16,
     "uint32": np.uint32,
@@ -47,20 +51,23 @@ def label_dtype(size: int) -> type:
 
 def write_segment(
     folder: Path, parts: Iterable[Piece], kinds: Mapping[str, str], labels: Mapping[str, Sequence[str]]
-) -> tuple[str, int, list[dict[str, int]]]:
-    """Write parts as one file; returns its name, its size, and for each part where its columns stand.
+) -> tuple[str, int, list[dict[str, Any]]]:
+    """Write parts as one file, with a joint number where their columns give one; returns its name, its size, and for
+    each part where its columns stand, and what the joint number is made of.
 
     kinds: column -> physical kind. labels: vocabulary of each label column.
     """
     dictionaries = {name: pa.array(labels[name], pa.string()) for name, kind in kinds.items() if kind == "label"}
-    schema = pa.schema([_field(name, kind, dictionaries) for name, kind in kinds.items()])
+    joint = joint_sizes(kinds, labels)
+    written = {**kinds, JOINT: "joint"} if joint else kinds
+    schema = pa.schema([_field(name, kind, dictionaries) for name, kind in written.items()])
     at: list[tuple[int, int, int]] = []
 
     def write(file: IO[bytes]) -> None:
         at.clear()
         with pa.ipc.new_file(file, schema) as writer:
             for number, several in enumerate(_batches(parts)):
-                writer.write_batch(_batch(several, schema, dictionaries))
+                writer.write_batch(_batch(several, schema, dictionaries, joint))
                 start = 0
                 for part in several:
                     at.append((number, start, rows_of(part)))
@@ -68,7 +75,8 @@ def write_segment(
 
     name, size = put_segment(folder, write)
     batches = places(folder / "segments" / name)
-    return name, size, [_part_place(batches[number], number, start, rows) for number, start, rows in at]
+    made_of = {JOINT: joint_word(joint)}
+    return name, size, [_part_place(batches[number], number, start, rows) | made_of for number, start, rows in at]
 
 
 def _batches(parts: Iterable[Piece]) -> Iterator[list[Piece]]:
@@ -89,9 +97,9 @@ def rows_of(part: Piece) -> int:
     return len(next(iter(part.values())))
 
 
-def _part_place(batch: Mapping[str, int], number: int, start: int, rows: int) -> dict[str, int]:
+def _part_place(batch: Mapping[str, int], number: int, start: int, rows: int) -> dict[str, Any]:
     """Where the columns of one part stand, given where those of its batch do."""
-    found = {"batch": number, "start": start}
+    found: dict[str, Any] = {"batch": number, "start": start}
     for name in (key.removesuffix(":width") for key in batch if key.endswith(":width")):
         width = batch[f"{name}:width"]
         found |= {
@@ -109,10 +117,13 @@ def _field(name: str, kind: str, dictionaries: Mapping[str, pa.Array]) -> pa.Fie
     return pa.field(name, pa.from_numpy_dtype(DTYPES[kind]), nullable=False, metadata={"kind": kind})
 
 
-def _batch(parts: Sequence[Piece], schema: pa.Schema, dictionaries: Mapping[str, pa.Array]) -> pa.RecordBatch:
+def _batch(
+    parts: Sequence[Piece], schema: pa.Schema, dictionaries: Mapping[str, pa.Array], joint: Mapping[str, int]
+) -> pa.RecordBatch:
     arrays = []
     for one in schema:
-        values = np.concatenate([part[one.name] for part in parts])
+        made = [joint_codes(part, joint) if one.name == JOINT else part[one.name] for part in parts]
+        values = np.concatenate(made)
         if one.name in dictionaries:
             codes = pa.array(values.astype(one.type.index_type.to_pandas_dtype()))
             arrays.append(pa.DictionaryArray.from_arrays(codes, dictionaries[one.name]))
