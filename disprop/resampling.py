@@ -46,6 +46,7 @@ TILE = 256  # replicates drawn at a time
 ROOM = 1 << 23  # numbers held at a time while replicates are made and measured (64 MiB)
 FEWEST_RECORDS = 20_000  # below, numpy sorts clusters about as fast as the kernel, and the kernel need not be loaded
 MOST_NUMBERS = 1 << 28  # records times cells that the kernel keeps room for; above, numpy
+FEW_SORTS = 1 << 15  # room for sorts of clusters at the first attempt
 COLUMNS = 64  # counters a tile of hashed replicates: 256 replicates, whose totals stay in the nearest cache
 
 
@@ -383,8 +384,10 @@ def _alike_by_numpy(key: NDArray[np.uint64], cell: Counts, n_cells: int) -> Clus
 
 
 def _alike_by_kernel(key: NDArray[np.uint64], cell: Counts, n_cells: int) -> Clusters:
+    """Little room is nearly always enough, and memory that nobody asked for need not be cleared."""
     records, edges = _in_buckets(key, cell)
-    found = _sorts(records, edges, n_cells, max(8, min(32, 64 // n_cells))) or _sorts(records, edges, n_cells, 32)
+    narrow = max(8, min(32, 64 // n_cells))
+    found = _sorts(records, edges, n_cells, narrow, FEW_SORTS) or _sorts(records, edges, n_cells, 32, key.size)
     return _in_order(*(np.concatenate(column) for column in zip(*found)))
 
 
@@ -401,31 +404,24 @@ def _in_buckets(key: NDArray[np.uint64], cell: Counts) -> tuple[NDArray[np.uint6
     return records, edges + bounds[:-1, None]
 
 
-def _sorts(records: NDArray[np.uint64], edges: Counts, n_cells: int, bits: int) -> list[Clusters]:
-    """Clusters by sort, from each thread its own, counted in counters of `bits` bits; none if those are too narrow."""
+def _sorts(records: NDArray[np.uint64], edges: Counts, n_cells: int, bits: int, most: int) -> list[Clusters]:
+    """Clusters by sort, from each thread its own; none where counters of `bits` bits or `most` sorts are too few."""
     word, place = np.divmod(np.arange(n_cells), 64 // bits)
     shift, full = (place * bits).astype(np.uint64), np.uint64(2**bits - 1)
-    words, biggest = int(word[-1]) + 1, int(np.diff(edges).sum(axis=0).max())
+    columns, biggest = int(word[-1]) + 2, int(np.diff(edges).sum(axis=0).max())
     found: list[Clusters] = []
 
     def work(part: int) -> None:
-        slots = _slots(2 * biggest)  # as in the kernel: a quarter full at most, so that two seldom meet
-        room = slots.view(np.uint64), np.empty(biggest + 1, np.int64), np.zeros((slots.size, words), np.uint64)
-        held, n_clusters = np.empty((records.size, words), np.uint64), np.empty(records.size, np.int64)
-        sorts = kernel.alike(
-            records, edges, part, cores(), word, shift, full, *room, _slots(records.size), held, n_clusters
-        )
+        slots, most_slots = (1 << (times * n).bit_length() for times, n in ((4, biggest), (2, most)))
+        room = np.empty(biggest + 1, np.int64), np.zeros((slots, columns), np.uint64), np.zeros(most_slots, np.int64)
+        held, n_clusters = np.empty((most, columns), np.uint64), np.empty(most, np.int64)
+        sorts = kernel.alike(records, edges, part, cores(), word + 1, shift, full, *room, held, n_clusters)
         if sorts >= 0:
-            unpacked = (held[:sorts, word] >> shift) & full
+            unpacked = (held[:sorts, word + 1] >> shift) & full
             found.append(Clusters(unpacked.astype(np.int64), n_clusters[:sorts]))
 
     _in_threads(work, cores())
     return found if len(found) == cores() else []
-
-
-def _slots(most: int) -> Counts:
-    """Room for a table that is never more than half full."""
-    return np.zeros(1 << int(2 * most).bit_length(), dtype=np.int64)
 
 
 def _in_order(held: Counts, n_clusters: Counts) -> Clusters:

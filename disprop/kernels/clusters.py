@@ -38,7 +38,7 @@ def spread(keys, cells, out_ends, out_records):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _clusters_of(bucket, records, edges, words, shifts, full, out_tags, out_used, out_held):  # type: ignore[no-untyped-def]
+def _clusters_of(bucket, records, edges, words, shifts, full, out_used, out_held):  # type: ignore[no-untyped-def]
     """What each cluster of a bucket holds, in slots `out_used`; returns how many clusters, -1 for too many records."""
     size = 0
     for part in range(edges.shape[0]):
@@ -52,11 +52,11 @@ def _clusters_of(bucket, records, edges, words, shifts, full, out_tags, out_used
         for i in range(edges[part, bucket], edges[part, bucket + 1]):
             tag, cell = records[i] | _CELL, records[i] & _CELL
             slot = np.int64(records[i] >> to_slot)
-            while out_tags[slot] != tag and out_tags[slot] != 0:
+            while out_held[slot, 0] != tag and out_held[slot, 0] != 0:
                 slot = (slot + 1) & mask
             out_used[known] = slot
-            known += np.int64(out_tags[slot] == 0)  # not asked: half of the answers would be guessed wrong
-            out_tags[slot] = tag
+            known += np.int64(out_held[slot, 0] == 0)  # not asked: half of the answers would be guessed wrong
+            out_held[slot, 0] = tag
             count = out_held[slot, words[cell]] + (_ONE << shifts[cell])
             out_held[slot, words[cell]] = count
             if (count >> shifts[cell]) & full == full:
@@ -65,16 +65,16 @@ def _clusters_of(bucket, records, edges, words, shifts, full, out_tags, out_used
 
 
 @inner
-def _find_sort(cluster, slots, held, sorts):  # type: ignore[no-untyped-def]
+def _find_sort(cluster, held, slots, sorts):  # type: ignore[no-untyped-def]
     """The slot of what a cluster holds, and the sort in it: -1 when no cluster so far held the same."""
     words, mask = held.shape[1], slots.size - 1
     mixed = np.uint64(0)
-    for word in range(words):
+    for word in range(1, words):
         mixed = (mixed + held[cluster, word]) * _ODD
     slot = np.int64(((mixed ^ (mixed >> _HALF)) * _ODD) >> _HALF) & mask
     while slots[slot] != 0:
         same = True
-        for word in range(words):
+        for word in range(1, words):
             same = same and sorts[slots[slot] - 1, word] == held[cluster, word]
         if same:
             break
@@ -83,8 +83,8 @@ def _find_sort(cluster, slots, held, sorts):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    "int64(uint64[::1], int64[:,::1], int64, int64, int64[::1], uint64[::1], uint64, uint64[::1], int64[::1],"
-    " uint64[:,::1], int64[::1], uint64[:,::1], int64[::1])",
+    "int64(uint64[::1], int64[:,::1], int64, int64, int64[::1], uint64[::1], uint64, int64[::1], uint64[:,::1],"
+    " int64[::1], uint64[:,::1], int64[::1])",
     wraps=True,
 )
 def alike(  # type: ignore[no-untyped-def]
@@ -95,7 +95,6 @@ def alike(  # type: ignore[no-untyped-def]
     words,
     shifts,
     full,
-    out_tags,
     out_used,
     out_held,
     out_slots,
@@ -105,28 +104,29 @@ def alike(  # type: ignore[no-untyped-def]
     """What the clusters of buckets first, first + step, ... hold, by sort; returns the number of sorts.
 
     Bucket b of part t of the records goes from edges[t, b] to edges[t, b + 1]. The counter of cell c begins at bit
-    shifts[c] of word words[c]. -1: a counter reached `full`, and wider ones are needed.
+    shifts[c] of word words[c], from 1. -1: a counter reached `full`, or there is no room for one more sort.
 
     `out_sorts[s]` is what clusters of sort s hold, `out_n_clusters[s]` how many they are. The rest is room to work in:
-    `out_tags`, `out_held` and `out_slots` are zeros; the last is a power of two long, the others of more than four
-    times the records of the largest bucket.
+    `out_held` (a cluster's key, then its counters) and `out_slots` are zeros; the last is a power of two long, the
+    first of more than four times the records of the largest bucket.
     """
     sorts = 0
     for bucket in range(first, edges.shape[1] - 1, step):
-        known = _clusters_of(bucket, records, edges, words, shifts, full, out_tags, out_used, out_held)
+        known = _clusters_of(bucket, records, edges, words, shifts, full, out_used, out_held)
         if known < 0:
             return -1
         for i in range(known):
             cluster = out_used[i]
-            slot, sort = _find_sort(cluster, out_slots, out_held, out_sorts)
+            slot, sort = _find_sort(cluster, out_held, out_slots, out_sorts)
             if sort < 0:
+                if sorts == out_n_clusters.size:
+                    return -1
                 sort = sorts
                 sorts += 1
                 out_slots[slot], out_n_clusters[sort] = sorts, 0
                 for word in range(out_held.shape[1]):
                     out_sorts[sort, word] = out_held[cluster, word]
             out_n_clusters[sort] += 1
-            out_tags[cluster] = 0
             for word in range(out_held.shape[1]):
                 out_held[cluster, word] = 0
     return sorts

@@ -110,6 +110,15 @@ def test_packed_counters_of_every_width(monkeypatch, n_cells, most, threads):
     assert found.n_clusters.tolist() == wanted.n_clusters.tolist()
 
 
+@pytest.mark.parametrize("few", [1, 10, 1 << 15])
+def test_more_sorts_than_there_was_room_for(monkeypatch, few, many_records):
+    monkeypatch.setattr(resampling, "FEW_SORTS", few)
+    found = resampling._alike_by_kernel(*many_records, 5)
+    wanted = resampling._alike_by_numpy(*many_records, 5)
+    assert found.held.tolist() == wanted.held.tolist()
+    assert found.n_clusters.tolist() == wanted.n_clusters.tolist()
+
+
 def test_more_cells_than_a_record_can_name_go_to_numpy(monkeypatch):
     monkeypatch.setattr(resampling, "FEWEST_RECORDS", 1)
     monkeypatch.delattr(resampling, "_alike_by_kernel")
