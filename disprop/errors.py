@@ -37,10 +37,6 @@ class UnitMismatch(DispropError):
     """Two tallies count different things (searches, residents, ...)."""
 
 
-class CoverageError(DispropError):
-    """A named period has months that were never submitted, and the caller did not accept a shorter one."""
-
-
 class Refused(DispropError):
     """The figure asked for would mislead; the message gives the reason."""
 

@@ -23,14 +23,14 @@ the defining equation is known, to that as well. Rows without a function are ref
 
 def methods(pattern: str = "methods_*.csv") -> list[dict[str, str]]:
     """The lines of every list, those that are met before those for reference, in order of file."""
-    lines = [line for path in sorted(FOLDER.glob(pattern)) for line in _read(path)]
+    lines = [line for path in sorted(FOLDER.glob(pattern)) for line in read(path)]
     return sorted(lines, key=lambda line: (line["file"], line["function"] == ""))
 
 
 def rows(line: dict[str, str]) -> list[dict[str, str]]:
     """The golden rows of one line of a list."""
     path = FOLDER / f"{line['file']}.csv"
-    fixture = _read(path) if path.exists() else ()
+    fixture = read(path) if path.exists() else ()
     return [r for r in fixture if (r["measure"], r["method"]) == (line["measure"], line["golden_method"])]
 
 
@@ -41,7 +41,7 @@ def page() -> str:
 
 
 @cache
-def _read(path: Path) -> tuple[dict[str, str], ...]:
+def read(path: Path) -> tuple[dict[str, str], ...]:
     with path.open(newline="", encoding="utf-8") as file:
         return tuple(csv.DictReader(file))
 

@@ -18,5 +18,5 @@ def test_every_list_names_each_method_once():
 def test_no_fixture_row_is_left_out_of_the_lists(file):
     lines = [line for line in golden_table.methods() if line["file"] == file and line["function"]]
     in_lists = {row["case_id"] for line in lines for row in golden_table.rows(line)}
-    in_fixture = {row["case_id"] for row in golden_table._read(golden_table.FOLDER / f"{file}.csv")}
+    in_fixture = {row["case_id"] for row in golden_table.read(golden_table.FOLDER / f"{file}.csv")}
     assert in_lists == in_fixture

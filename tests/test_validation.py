@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from disprop import intervals, validation
-from disprop.validation.recovery import _holding
+from disprop.validation.recovery import holding
 from disprop.validation.verdicts import month_shares
 
 SHARES = tuple(np.round(np.arange(0.01, 1, 0.01), 2).tolist())
@@ -143,8 +143,8 @@ def test_the_truth_of_the_invented_force_is_recovered(figure):
 
 def test_an_interval_of_another_truth_is_not_held():
     spoilt = pd.DataFrame({"ethnicity_self": ["Black"], "low": [2.8], "high": [3.1]})
-    assert [held for *_, held in _holding("x", spoilt, {"Black": 3.0})] == [True]
-    assert [held for *_, held in _holding("x", spoilt, {"Black": 3.3})] == [False]
+    assert [held for *_, held in holding("x", spoilt, {"Black": 3.0})] == [True]
+    assert [held for *_, held in holding("x", spoilt, {"Black": 3.3})] == [False]
 
 
 def test_no_assumption_about_the_unknown_gets_all_the_way_and_bounds_hold_the_truth():

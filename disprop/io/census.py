@@ -317,11 +317,11 @@ def _held(split: str) -> np.ndarray:
             held[at[forces.pop()]] += cells
         else:
             for one in members:
-                held[at[area_to_force()[one]]] += _own_share(one, cells)
+                held[at[area_to_force()[one]]] += own_share(one, cells)
     return held
 
 
-def _own_share(area: str, pair: np.ndarray) -> np.ndarray:
+def own_share(area: str, pair: np.ndarray) -> np.ndarray:
     """One area's part of a pair in two forces: the pair's shape times its own full count; the City has no table."""
     if area == CITY_OF_LONDON:
         return np.zeros_like(pair)
@@ -335,11 +335,11 @@ def _filled(split: str) -> np.ndarray:
     """Residents after the remainders are spread, force x 5 groups x ages or sexes."""
     nation, counts = _published(split)[ENGLAND_AND_WALES], _held(split).copy()
     for (force, group), total in np.ndenumerate(_full_by_force()):
-        counts[force, group] += _remainder(int(total), counts[force, group].tolist(), nation[group].tolist())
+        counts[force, group] += remainder(int(total), counts[force, group].tolist(), nation[group].tolist())
     return counts
 
 
-def _remainder(total: int, held: list[int], nation: list[int]) -> list[int]:
+def remainder(total: int, held: list[int], nation: list[int]) -> list[int]:
     """The residents of one force and group that published cells do not hold, spread over the ages.
 
     weight = max(0, nation / sum(nation) - held / total), here times sum(nation) x total to stay in whole numbers.

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from disprop.codelists import UNMAPPED, code_lookup, codelist, known_force, normalise
+from disprop.codelists import NOT_STATED, UNMAPPED, code_lookup, codelist, known_force, normalise
 from disprop.errors import InputRefused, UsageError
 from disprop.months import month_number
 from disprop.provenance import Account, part_row, parts
@@ -35,7 +35,7 @@ GROUPED = ("ethnicity_officer", "age_band", "gender", "health")
 COMMUNICATION = "tactical communication is not force"
 NO_TACTIC = "no tactic reported"
 UNITS = {"reason": "reasons", "impact_factor": "impact factors", "force_outcome": "outcomes"}
-APART = {"Tactical communication": COMMUNICATION, "not stated": NO_TACTIC}
+APART = {"Tactical communication": COMMUNICATION, NOT_STATED: NO_TACTIC}
 
 _TOTAL = "number of times tactic reported"
 _OF_WHICH = re.compile(r"(.*),\s*of which")
@@ -317,7 +317,7 @@ def _leaves(uses: Sequence[Use]) -> Iterator[Use]:
 
 def _full_name(tactic: str, part_of: str | None) -> str:
     """The name of a row that stands under another: `Drawn` under `CED, of which` is `CED Drawn`."""
-    if part_of is None or _code(tactic) not in (UNMAPPED, "not stated"):
+    if part_of is None or _code(tactic) not in (UNMAPPED, NOT_STATED):
         return tactic
     whole = f"{part_of.replace(' use', '')} {tactic}"
     return tactic if _code(whole) == UNMAPPED else whole

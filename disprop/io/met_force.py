@@ -279,12 +279,12 @@ def with_highest_ced(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index("tactics"), "tactics", changed)
 
 
-def highest_ced(tactics: Sequence[str], *, scheme: str = SCHEME) -> list[str]:
+def highest_ced(tactics: Sequence[str]) -> list[str]:
     """Tactics of one report without the lower uses of a CED, as the Home Office counts them.
 
     >>> highest_ced(["CED (Taser) Drawn", "CED (Taser) Red-Dotted", "Shield"])
     ['CED (Taser) Red-Dotted', 'Shield']
     """
-    codes = [codelist("tactic").codes[at] for at in code_lookup("tactic", scheme, tactics).tolist()]
+    codes = [codelist("tactic").codes[at] for at in code_lookup("tactic", SCHEME, tactics).tolist()]
     rank = [CED_USES.index(code) if code in CED_USES else -1 for code in codes]
     return [tactic for tactic, at in zip(tactics, rank) if at < 0 or at == max(rank)]

@@ -124,8 +124,8 @@ def area_decomposition(
     factors = dict(zip(("forces", "areas"), np.exp(found.log_step[:, :2]).T))
     excess = dict(zip(("forces", "areas"), found.excess_step[:, :2].T))
     frames = [
-        _ratios(whole, phi, confidence, "rate_ratio"),
-        *(_ratios(level, phi, confidence, f"rate_ratio_within_{name}") for name, level in levels.items()),
+        ratios_of_strata(whole, phi, confidence, "rate_ratio"),
+        *(ratios_of_strata(level, phi, confidence, f"rate_ratio_within_{name}") for name, level in levels.items()),
         *(_step(strata, f"ratio_between_{name}", factors[name], "factor") for name in betweens),
         *_not_recorded(strata, whole, tally, population, of, reference),
         _crude_excess(strata, phi, confidence, unit),
@@ -158,7 +158,7 @@ def with_within_areas(
     if AREA not in population.names:
         return crude.assign(flag=[join_flags(flag, NO_TWIN) for flag in crude["flag"]])
     strata = _by_area(tally, population, of, reference, by, holes, perceived)
-    return _row_by_row([crude, _ratios(strata, strata.pairs.phi, confidence, WITHIN_AREAS)])
+    return _row_by_row([crude, ratios_of_strata(strata, strata.pairs.phi, confidence, WITHIN_AREAS)])
 
 
 def _by_area(
@@ -277,7 +277,7 @@ def _counts(strata: Strata) -> dict[str, np.ndarray]:
 # Rows --------------------------------------------------------------------------------------------------------------
 
 
-def _ratios(strata: Strata, phi: np.ndarray, confidence: float, measure: str) -> pd.DataFrame:
+def ratios_of_strata(strata: Strata, phi: np.ndarray, confidence: float, measure: str) -> pd.DataFrame:
     """Ratio rows within strata: the recorded counts, then every unknown to the reference, then to the group."""
     u = strata.unknown
     inside = u if strata.pairs.reference == EVERYONE else 0

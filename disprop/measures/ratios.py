@@ -13,7 +13,7 @@ from disprop.intervals import proportion_interval, rate_difference_interval, rat
 from disprop.measures.dispersion import judged_dispersion
 from disprop.measures.exposed import Holes, default_by
 from disprop.measures.pairs import EVERYONE, Pairs, pair_frame, pair_up
-from disprop.measures.verdicts import BAND, DEPENDS, HOLDS, TOO_FEW, point_against_band, verdict
+from disprop.measures.verdicts import DEPENDS, HOLDS, TOO_FEW, point_against_band, verdict
 from disprop.results import join_flags, text_where
 from disprop.tallies import AREA, Tally
 
@@ -319,5 +319,4 @@ def _verdict(pairs: Pairs, low: np.ndarray, high: np.ndarray, computable: np.nda
         reference_count=pairs.c,
         expected=np.nan_to_num(pairs.expected),
         computable=computable,
-        band=BAND,
     )

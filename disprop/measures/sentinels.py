@@ -151,12 +151,12 @@ def _same(cover: Coverage) -> Iterator[_Found]:
         rows = cover.rows[force, cover.state[force] == SUBMITTED]
         totals, times = np.unique(rows, return_counts=True)
         for total, r in zip(totals.tolist(), times.tolist()):
-            if r >= SAME_FEWEST and _same_chance(r, len(rows), float(np.median(rows))) < SAME_CHANCE:
+            if r >= SAME_FEWEST and same_chance(r, len(rows), float(np.median(rows))) < SAME_CHANCE:
                 text = f"exactly {total:,} rows in {r} of {len(rows)} months: a truncated file, or one sent again?"
                 yield _Found("identical_totals", name, None, r, len(rows), text)
 
 
-def _same_chance(r: int, k: int, median: float) -> float:
+def same_chance(r: int, k: int, median: float) -> float:
     """Bound on the chance that r of k Poisson totals about the median are equal; more uneven ones are so less often."""
     likeliest = min(1.0, 1 / np.sqrt(2 * np.pi * max(median, 0.1)))
     return float(comb(k, r) * likeliest ** (r - 1))

@@ -41,13 +41,11 @@ def verdict(
     reference_count: np.ndarray,
     expected: np.ndarray,
     computable: np.ndarray,
-    band: tuple[float, float] = BAND,
-    fewest: int = FEWEST,
 ) -> np.ndarray:
     """The verdict on each ratio, from its limits; edges belong to the band.
 
     First that is true: 1 not computable; 2 too few to say: the reference count, or the larger of the group's count and
-    the count expected at the reference rate, is below `fewest`; 3 higher: low > 1.25; 4 lower: high < 0.8; 5 within
+    the count expected at the reference rate, is below 10; 3 higher: low > 1.25; 4 lower: high < 0.8; 5 within
     the band: both limits in it (two one-sided tests at 2.5% each); 6 higher (lower), size uncertain: low > 1
     (high < 1); 7 no clear difference, which does not show that there is none.
 
@@ -60,10 +58,10 @@ def verdict(
     """
     rules = [
         (~np.asarray(computable), NOT_COMPUTABLE),
-        ((reference_count < fewest) | (np.maximum(count, expected) < fewest), TOO_FEW),
-        (low > band[1], HIGHER),
-        (high < band[0], LOWER),
-        ((low >= band[0]) & (high <= band[1]), WITHIN),
+        ((reference_count < FEWEST) | (np.maximum(count, expected) < FEWEST), TOO_FEW),
+        (low > BAND[1], HIGHER),
+        (high < BAND[0], LOWER),
+        ((low >= BAND[0]) & (high <= BAND[1]), WITHIN),
         (low > 1, HIGHER_UNCERTAIN),
         (high < 1, LOWER_UNCERTAIN),
     ]
@@ -73,11 +71,11 @@ def verdict(
     return np.select(conditions, words, default=np.array(NO_CLEAR_DIFFERENCE, dtype=object))
 
 
-def point_against_band(ratio: np.ndarray, band: tuple[float, float] = BAND) -> np.ndarray:
+def point_against_band(ratio: np.ndarray) -> np.ndarray:
     """The point alone against the band, because the inspectorate reads it so: above, within or below; null if none.
 
     >>> point_against_band(np.array([2.9, 1.25, 0.5, np.nan])).tolist()
     ['above', 'within', 'below', None]
     """
-    words = np.select([ratio > band[1], ratio < band[0]], ["above", "below"], default="within").astype(object)
+    words = np.select([ratio > BAND[1], ratio < BAND[0]], ["above", "below"], default="within").astype(object)
     return text_where(~np.isnan(ratio), words)

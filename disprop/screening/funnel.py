@@ -181,7 +181,7 @@ def funnel_limits(
         raise UsageError(f"confidence must lie between 0 and 1, such as 0.95 or 0.998; got {level.tolist()}")
     used = ~np.isnan(y)
     naive, naive_error = _mean(y[used], s[used]) if centre is None else (float(centre), 0.0)
-    z = _winsorised((y[used] - naive) / s[used], pull)
+    z = winsorised((y[used] - naive) / s[used], pull)
     q = float((z**2).sum())
     total, tau2 = spread(s, q, used)
     middle, middle_error = (naive, naive_error) if centre is not None else _mean(y[used], total[used])
@@ -220,7 +220,7 @@ def _mean(y: FloatArray, s: FloatArray) -> tuple[float, float]:
     return float((w * y).sum() / w.sum()), float(np.sqrt(1 / w.sum()))
 
 
-def _winsorised(z: FloatArray, share: float) -> FloatArray:
+def winsorised(z: FloatArray, share: float) -> FloatArray:
     return np.clip(z, *np.quantile(z, [share, 1 - share])) if share else z
 
 

@@ -10,7 +10,6 @@ from disprop.errors import Refused, UsageError
 NORMAL = 0.05
 """Shapiro-Wilk p from which the rule takes values to be normal."""
 FEWEST, MOST = 3, 5_000
-TYPICAL_SHARE = 0.32
 TYPICAL = "lines at one standard deviation typically leave 32% of forces outside, whatever they do"
 
 Scale = Literal["raw", "log"]

@@ -86,8 +86,8 @@ def shrunken_rate_interval(
     used = _usable(x, t)
     rate = x[used].sum() / t[used].sum()
     given = used & (t * rate >= fewest / phi)
-    mixture = _mixture(x[used], t[used], float(np.median(t[used]) * rate), _gamma_centre, _gamma_likelihood)
-    return _shrunken(x, t, given, mixture, confidence, _gamma_mean, _gamma_cdf, _gamma_quantile)
+    mixture = _mixture(x[used], t[used], float(np.median(t[used]) * rate), gamma_centre, _gamma_likelihood)
+    return _shrunken(x, t, given, mixture, confidence, gamma_mean, _gamma_cdf, _gamma_quantile)
 
 
 def shrunken_proportion_interval(
@@ -177,7 +177,7 @@ def _placed(values: FloatArray, given: NDArray[np.bool_]) -> FloatArray:
     return out
 
 
-def _gamma_centre(x: FloatArray, t: FloatArray, k: FloatArray, node: FloatArray) -> tuple[FloatArray, FloatArray]:
+def gamma_centre(x: FloatArray, t: FloatArray, k: FloatArray, node: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Shape k and rate k / m of the prior, m the likeliest mean given k, moved by `node` standard errors."""
     m = np.full(k.shape, x.sum() / t.sum())
     for _ in range(50):
@@ -191,7 +191,7 @@ def _gamma_likelihood(x: FloatArray, t: FloatArray, a: FloatArray, b: FloatArray
     return gammaln(a + x) - gammaln(a) - a * np.log1p(t / b) - x * np.log(b + t)
 
 
-def _gamma_mean(x: FloatArray, t: FloatArray, a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+def gamma_mean(x: FloatArray, t: FloatArray, a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     return (a + x) / (b + t), b / (b + t)
 
 

@@ -80,24 +80,22 @@ def _ratios_and_finds(seed: int) -> Held:
     linked = {group: row["linked_positive"] for group, row in of.items()}
     each = ["ethnicity_self"]
     ratios = {group: row["recorded_rate_ratio"] for group, row in of.items()}
-    yield from _holding(
+    yield from holding(
         "`rate_ratio`, limits as printed", dp.rate_ratio(ratio, dp.synthetic.population(), by=[]), ratios
     )
-    yield from _holding("`rate_ratio`, limits that verdicts use", _judged(ratio, dp.synthetic.population()), ratios)
-    yield from _holding("`find_rate`", dp.find_rate(finds, by=each), linked)
+    yield from holding("`rate_ratio`, limits that verdicts use", _judged(ratio, dp.synthetic.population()), ratios)
+    yield from holding("`find_rate`", dp.find_rate(finds, by=each), linked)
     gaps = {group: rate - linked[truth.groups[0]] for group, rate in linked.items()}
-    yield from _holding("`find_rate_difference`", dp.find_rate_difference(finds, by=[]), gaps)
+    yield from holding("`find_rate_difference`", dp.find_rate_difference(finds, by=[]), gaps)
     for item in THRESHOLDS:
         thresholds = {group: row["linked_positive"] for group, row in implied_of_object(truth, item).items()}
-        yield from _holding(
-            f"`find_rate`, {item.lower()}", dp.find_rate(finds.select(object=item), by=each), thresholds
-        )
+        yield from holding(f"`find_rate`, {item.lower()}", dp.find_rate(finds.select(object=item), by=each), thresholds)
     shares = {"positive_outcome": dp.positive_outcome_share(finds, by=each), "arrest": dp.arrest_share(finds, by=each)}
     shares["on_video"] = dp.share_on_video(video, by=each)
     for name, frame in shares.items():
-        yield from _holding(f"`{_MEASURE[name]}`", frame, {group: row[name] for group, row in of.items()})
+        yield from holding(f"`{_MEASURE[name]}`", frame, {group: row[name] for group, row in of.items()})
     possession = dp.possession_only_share(drugs, by=[]).iloc[:1].assign(ethnicity_self="all")
-    yield from _holding("`possession_only_share`", possession, {"all": truth.possession_only})
+    yield from holding("`possession_only_share`", possession, {"all": truth.possession_only})
 
 
 _MEASURE = {"positive_outcome": "positive_outcome_share", "arrest": "arrest_share", "on_video": "share_on_video"}
@@ -144,7 +142,7 @@ def _all_that_is_missing_resembles(seed: int) -> Held:
     tally = dp.tally(records, by=["ethnicity_self", "ethnicity_officer"])
     true = {group: row["rate_ratio"] for group, row in dp.synthetic.implied(truth).items()}
     imputed = dp.rate_ratio_imputed(tally, dp.synthetic.population(), confidence=CONFIDENCE, imputations=50)
-    yield from _holding("`rate_ratio_imputed`, the true ratio, officers right", imputed, true)
+    yield from holding("`rate_ratio_imputed`, the true ratio, officers right", imputed, true)
 
 
 def told_by_officers() -> Truth:
@@ -204,7 +202,7 @@ def _judged(tally: Tally, population: Tally) -> pd.DataFrame:
     return pd.DataFrame({"ethnicity_self": pairs.groups["ethnicity_self"], "low": low, "high": high})
 
 
-def _holding(figure: str, frame: pd.DataFrame, truth: dict[str, float]) -> Held:
+def holding(figure: str, frame: pd.DataFrame, truth: dict[str, float]) -> Held:
     """Whether each row's interval, where it has one, holds the truth of its group."""
     given = frame.loc[frame["low"].notna(), ["ethnicity_self", "low", "high"]]
     for group, low, high in given.itertuples(index=False):

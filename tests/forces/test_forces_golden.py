@@ -8,14 +8,14 @@ import pytest
 
 from disprop import screening
 from disprop.intervals import rate_interval
-from disprop.screening.funnel import _winsorised
+from disprop.screening.funnel import winsorised
 
 LINES = [line for line in golden_table.methods("methods_forces.csv") if line["function"]]
 LEVELS = {"95": 0.95, "99": 0.998}
 
 
 def table(name):
-    return golden_table._read(golden_table.FOLDER / f"{name}.csv")
+    return golden_table.read(golden_table.FOLDER / f"{name}.csv")
 
 
 def met(file):
@@ -85,7 +85,7 @@ def funnel_of(kind, dataset, trim):
         "s": points.error,
         "target_transformed": np.full(len(x), centre),
         "Uzscore": plain.z,
-        "Wuzscore": _winsorised(plain.z, trim),
+        "Wuzscore": winsorised(plain.z, trim),
         "outlier": (np.abs(spread.z) > 1.959964).astype(float),
     }
     for name, level in LEVELS.items():

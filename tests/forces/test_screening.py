@@ -28,7 +28,7 @@ from disprop.screening import (
     shrunken_proportion_interval,
     shrunken_rate_interval,
 )
-from disprop.screening.shrinkage import _gamma_centre
+from disprop.screening.shrinkage import gamma_centre, gamma_mean
 from tests.forces import naive
 
 NAN = float("nan")
@@ -396,15 +396,13 @@ def test_a_shrunken_rate_lies_between_its_own_and_the_common_one():
 
 @given(st.integers(0, 200), st.floats(0.5, 90), st.floats(0.2, 50), st.floats(0.1, 3))
 def test_the_gamma_posterior_is_conjugate(x, t, shape, centre):
-    from disprop.screening.shrinkage import _gamma_mean
-
-    found = _gamma_mean(np.array([float(x)]), np.array([t]), np.array([[shape]]), np.array([[shape / centre]]))
+    found = gamma_mean(np.array([float(x)]), np.array([t]), np.array([[shape]]), np.array([[shape / centre]]))
     assert [part.item() for part in found] == pytest.approx(naive.gamma_posterior(x, t, shape, centre))
 
 
 def test_the_common_rate_given_the_strength_is_the_likeliest():
     x, t = cells()
-    k, b = _gamma_centre(x, t, np.array([[4.0]]), np.array([[0.0]]))
+    k, b = gamma_centre(x, t, np.array([[4.0]]), np.array([[0.0]]))
     centre = float((k / b).item())
     likelihood = [stats.nbinom.logpmf(x, 4, 4 / (4 + t * m)).sum() for m in centre * np.array([0.999, 1, 1.001])]
     assert likelihood[1] == max(likelihood)

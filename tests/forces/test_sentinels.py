@@ -5,7 +5,7 @@ import pytest
 
 import disprop as dp
 from disprop.measures.marks import clock_of_hours, clock_of_midnights
-from disprop.measures.sentinels import _same_chance
+from disprop.measures.sentinels import same_chance
 from disprop.months import month_number
 from tests.forces import naive
 from tests.forces.invented import TimedRows, months_from, steady, tally_of
@@ -68,7 +68,7 @@ def test_the_chance_of_equal_totals_is_bounded():
     for median, r in ((30, 3), (100, 3), (100, 4)):
         draws = rng.poisson(median, (20_000, 12))
         most = np.array([np.bincount(row).max() for row in draws[:4_000]])
-        assert (most >= r).mean() <= _same_chance(r, 12, median) * 1.1
+        assert (most >= r).mean() <= same_chance(r, 12, median) * 1.1
 
 
 def test_a_jump_of_the_unknown_rings_and_a_wobble_does_not():

@@ -377,7 +377,7 @@ def test_the_twin_against_everyone_has_the_variance_that_a_simulation_has():
 
 
 def twin_against_everyone(n1, other, a, o):
-    from disprop.measures.decomposed import _ratios
+    from disprop.measures.decomposed import ratios_of_strata
     from disprop.measures.pairs import Pairs
     from disprop.measures.strata import Strata
 
@@ -387,7 +387,7 @@ def twin_against_everyone(n1, other, a, o):
     )
     zero = np.zeros((1, 2))
     strata = Strata(pairs, ("x", "y"), a[None], n1[None], (a + o)[None], (n1 + other)[None], zero, none, none, none)
-    return _ratios(strata, np.ones(1), 0.95, WITHIN_AREAS).iloc[0]
+    return ratios_of_strata(strata, np.ones(1), 0.95, WITHIN_AREAS).iloc[0]
 
 
 def test_the_twin_obeys_the_law():

@@ -14,7 +14,7 @@ STRATA = {
 
 
 def table(name, case=None):
-    found = golden_table._read(golden_table.FOLDER / f"{name}.csv")
+    found = golden_table.read(golden_table.FOLDER / f"{name}.csv")
     return [row for row in found if case is None or row["case"] == case]
 
 
