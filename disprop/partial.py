@@ -43,6 +43,11 @@ class Wanted:
         """Every axis of any tally, once."""
         return tuple(dict.fromkeys(spec for specs in self.tallies for spec in specs))
 
+    @property
+    def columns(self) -> set[str]:
+        """Columns that say a row's codes, and whether it is of a vehicle only."""
+        return {*(spec.column for spec in self.axes), "search_type"}
+
     def keeps_force(self, code: str | None) -> bool:
         return bool(code) and (self.forces is None or code in self.forces)
 

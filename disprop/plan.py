@@ -26,7 +26,7 @@ from disprop.numbered import Numbered, force_entries, month_entries
 from disprop.partial import Cells, Partial, Wanted, is_numbered, merged, pack, unpack
 from disprop.provenance import Account, merge_counts
 from disprop.records import HOUR, VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source, split_items
-from disprop.tallies import AREA, Axis, Scope, Tally, coded_axis, month_axis, open_axis, period
+from disprop.tallies import Axis, Scope, Tally, coded_axis, month_axis, open_axis, period
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -161,8 +161,8 @@ def _pieces(
 
 
 def _counts_itself(records: Any, specs: Sequence[tuple[AxisSpec, ...]]) -> bool:
-    """Whether a source can count these axes by itself: those that labels alone give, and areas."""
-    return hasattr(records, "count") and all(spec.by_label or spec.column == AREA for axes in specs for spec in axes)
+    """Whether a source can count these axes by itself: those on which a record has one code."""
+    return hasattr(records, "count") and not any(spec.multi for axes in specs for spec in axes)
 
 
 def _wanted(specs: Sequence[tuple[AxisSpec, ...]], request: _Request) -> Wanted:

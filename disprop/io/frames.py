@@ -184,16 +184,15 @@ class Frame:
         """Counts of the rows of plain batches, whose text is not decoded, and record batches of the others."""
         found, counts = Found(), Scan(wanted, scheme=self.scheme)
         read = TableRead(self._binding, self._force, self._time_zone, Quarantine(self._quarantine), kind=self.kind)
-        labels = {*(spec.column for spec in wanted.axes), "search_type"} - {*DATES}
         at, table = self._binding.at, self._table
         plain = table.num_rows >= FEWEST_ROWS and plain_types(table.schema, at, time_zone=self._time_zone)
         try:
             for batch in table.to_batches(max_chunksize=BATCH):
-                rows = plain_rows(batch, at, labels, self._force, counts.met) if plain else None
+                rows = plain_rows(batch, at, wanted.columns, self._force, counts.met) if plain else None
                 if rows is not None and counts.add(rows, found):
                     read.seen += batch.num_rows
                 else:
-                    yield read.batch(batch, labels | {*DATES})
+                    yield read.batch(batch, wanted.columns | {*DATES})
         finally:
             read.quarantine.close()
         read.take(found)

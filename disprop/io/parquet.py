@@ -227,7 +227,7 @@ class Parquet:
         plain = [piece for piece in pieces if self._may_be_plain(piece.file)]
         if threads is None and sum(piece.rows for piece in plain) < FEWEST_ROWS:
             plain = []
-        columns = {spec.column for spec in wanted.axes} | {*DATES, "search_type"}
+        columns = wanted.columns | {*DATES}
         chosen = set(plain)
         reading.careful = [(piece, -1) for piece in pieces if piece not in chosen]
         yield self._count_plain(plain, wanted, columns, reading, threads or self._threads or cores())
@@ -306,10 +306,9 @@ class Parquet:
     def _count_piece(self, piece: Piece, scan: Scan, columns: set[str], mine: _Reading) -> None:
         file = self._files[piece.file]
         at = file.bound(columns).at
-        labels = columns - {*DATES}
         for n, batch in enumerate(_decoded(file, piece.group, columns)):
             with refusing(file.path):
-                rows = plain_rows(batch, at, labels, self._force, scan.met)
+                rows = plain_rows(batch, at, scan.columns, self._force, scan.met)
                 if rows is None or not scan.add(rows, mine.of(piece.file)):
                     mine.careful.append((piece, n))
         file.check_unchanged()

@@ -1,4 +1,4 @@
-"""Batches of somebody else's Parquet to plain rows: dictionary indices and months, no text decoded.
+"""Batches of somebody else's Parquet to plain rows: dictionary indices, months and hours, no text decoded.
 
 Only what is plain becomes rows: forces that are known, instants or months that are all there and in range.
 """
@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from disprop.codelists import force_code
+from disprop.batches import key_codes
+from disprop.codelists import BLANK, force_code
 from disprop.errors import UsageError
 from disprop.io.columns import blanked
 from disprop.io.frame_columns import BAD_MONTH, NO_MONTH, as_text, months
 from disprop.io.rules import FRACTION, LONDON_MONTH, NO_OFFSET
-from disprop.kernels.coded import OUTSIDE, months_of
-from disprop.months import FIRST_YEAR, LAST_YEAR, london_month
+from disprop.kernels.coded import OUTSIDE, told_by_hour
+from disprop.months import FIRST_YEAR, LAST_YEAR, london_month, london_seconds
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST, LAST = (FIRST_YEAR - 1970) * 12, (LAST_YEAR - 1970) * 12 + 11
+HOURS = [f"{hour:02d}" for hour in range(24)]
+KEYS = ("officer",)
+"""Columns of pseudonyms that are axes."""
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -55,6 +59,14 @@ def month_of_hour() -> tuple[int, np.ndarray]:
     hours = np.where(london_month(utc - 3600) == numbers, utc - 3600, utc) // 3600
     hours[0], hours[-1] = utc[0] // 3600, utc[-1] // 3600  # as far as instants are read at all
     return int(hours[0]), np.repeat(numbers[:-1].astype(np.int32), np.diff(hours))
+
+
+@cache
+def hour_of_hour() -> tuple[int, np.ndarray]:
+    """The same hours, and what the UK clock shows in each; it is a number of whole hours from UTC."""
+    begins, months = month_of_hour()
+    seconds = (begins + np.arange(months.size)) * 3600
+    return begins, (london_seconds(seconds) // 3600 % 24).astype(np.int32)
 
 
 def plain_types(schema: pa.Schema, at: Mapping[str, int], *, time_zone: str) -> bool:
@@ -96,7 +108,7 @@ def _words(name: str, dictionary: pa.Array) -> tuple[list[str | None], bool]:
 def plain_rows(
     batch: pa.RecordBatch, at: Mapping[str, int], columns: Iterable[str], given: str | None, met: Vocabularies
 ) -> Rows | None:
-    """The rows of a batch, when every one is plain; None otherwise."""
+    """The rows of a batch, when every one is plain; None otherwise. The label of an instant is its hour."""
     notes: Counter[str] = Counter()
     forces = _forces(batch, at, given)
     if forces is None:
@@ -134,12 +146,24 @@ def _indices(column: pa.DictionaryArray) -> np.ndarray:
 def _labels(
     name: str, column: pa.Array, notes: Counter[str], met: Vocabularies
 ) -> tuple[list[str | None], np.ndarray]:  # fmt: skip
+    if name == "event_time":
+        return [*HOURS, None], told_by_hour(*_times(column), *hour_of_hour())[0]
+    if name in KEYS:
+        return _keys(column)
     found = encoded(column)
     words, noted = met.of(name, found)
     if noted:
         text = as_text(found.dictionary)
         blanked(name, type(found).from_arrays(found.indices, text, safe=False), notes)
     return words, _indices(found)
+
+
+def _keys(column: pa.Array) -> tuple[list[str | None], np.ndarray]:
+    """Pseudonyms, none of them (0 or null) blank."""
+    import pyarrow as pa
+
+    codes, at = key_codes(column.cast(pa.uint64()).fill_null(0).to_numpy(zero_copy_only=False))
+    return [*(None if code == BLANK else code for code in codes), None], at
 
 
 def _forces(
@@ -203,17 +227,22 @@ def _given_months(column: pa.Array) -> np.ndarray | None:
     return found.astype(np.int32, copy=False) if inside else None
 
 
-def _instants(column: pa.Array, notes: Counter[str]) -> np.ndarray | None:
+def _times(column: pa.Array) -> tuple[np.ndarray, int]:
+    """Instants as they are stored, and how many of their units make a second."""
     import pyarrow as pa
 
+    times = column.view(pa.int64()).to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(times), PER_SECOND[column.type.unit]
+
+
+def _instants(column: pa.Array, notes: Counter[str]) -> np.ndarray | None:
     if column.null_count:
         return None
-    times = column.view(pa.int64()).to_numpy(zero_copy_only=False)
-    found, broken = months_of(np.ascontiguousarray(times), PER_SECOND[column.type.unit], *month_of_hour())
+    found, broken = told_by_hour(*_times(column), *month_of_hour())
     if found.size and found.min() == OUTSIDE:
         return None
     if column.type.tz is None:
-        notes[NO_OFFSET] += len(times)
+        notes[NO_OFFSET] += len(column)
     if broken:
         notes[FRACTION] += broken
     return found

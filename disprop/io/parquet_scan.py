@@ -156,7 +156,7 @@ class Scan:
         self.unmapped: list[Counter[str]] = [Counter() for _ in wanted.tallies]
         self.cubes: list[tuple[Layout, ByteCube]] = []
         self.axes = _joint_axes(wanted)
-        self.met = Vocabularies()
+        self.columns, self.met = wanted.columns, Vocabularies()
         self.number = {t: one.beside() for t, one in (shared or numbers_of(wanted)).items()}
         self._last_places: dict[int, tuple[list[str | None], np.ndarray]] = {}
 

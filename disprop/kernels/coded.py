@@ -1,4 +1,4 @@
-"""Counting rows that are dictionary codes already, and the London months of instants.
+"""Counting rows that are dictionary codes already, and the London months and hours of instants.
 
 A count is one byte. A cube of several million cells then stays in the caches, where it matters: cells are met in no
 order, so that a cube of whole numbers costs a miss a row (docs/decisions/0014-parquet-scan.md has the figures). A
@@ -21,7 +21,7 @@ BLOCK = 4096
 FULL = 256
 
 OUTSIDE = -1
-"""Month of an instant outside the table of months."""
+"""Of an instant outside the table of hours."""
 
 
 class ByteCube:
@@ -114,37 +114,37 @@ def _regroup(cube, place, width, out):  # type: ignore[no-untyped-def]
                 out[to + place[j]] += np.int64(cube[start + j])
 
 
-def months_of(times: np.ndarray, per_second: int, begins: int, month_of_hour: np.ndarray) -> tuple[np.ndarray, int]:
-    """Month of each instant by a table of hours, OUTSIDE where the table does not reach; and how many have a fraction.
+def told_by_hour(times: np.ndarray, per_second: int, begins: int, table: np.ndarray) -> tuple[np.ndarray, int]:
+    """What a table of hours says of each instant, OUTSIDE where it does not reach; and how many have a fraction.
 
     times: int64, instants since 1970 in units of which `per_second` (1, 1000, 10^6 or 10^9) make a second.
-    begins: the hour since 1970 of the first entry of `month_of_hour` (int32), whose entries say the month of each hour.
+    begins: the hour since 1970 of the first entry of `table` (int32), which has one for each hour.
 
-    >>> months_of(np.array([0, 3_600_001, 7_200_000]), 1000, 0, np.array([7, 8], dtype=np.int32))
+    >>> told_by_hour(np.array([0, 3_600_001, 7_200_000]), 1000, 0, np.array([7, 8], dtype=np.int32))
     (array([ 7,  8, -1], dtype=int32), 1)
     """
     out = np.empty(times.size, dtype=np.int32)
-    return out, int(_months_of(times, per_second, begins, month_of_hour, out))
+    return out, int(_told_by_hour(times, per_second, begins, table, out))
 
 
 @kernel("int64(int64[::1], int64, int64, int32[::1], int32[::1])")
-def _months_of(times, per_second, begins, month_of_hour, out):  # type: ignore[no-untyped-def]
+def _told_by_hour(times, per_second, begins, table, out):  # type: ignore[no-untyped-def]
     """The four units are written out, because dividing by a constant is several times faster."""
     if per_second == 1:
-        return _months(times, 1, begins, month_of_hour, out)
+        return _look_up(times, 1, begins, table, out)
     if per_second == 1000:
-        return _months(times, 1000, begins, month_of_hour, out)
+        return _look_up(times, 1000, begins, table, out)
     if per_second == 1_000_000:
-        return _months(times, 1_000_000, begins, month_of_hour, out)
-    return _months(times, 1_000_000_000, begins, month_of_hour, out)
+        return _look_up(times, 1_000_000, begins, table, out)
+    return _look_up(times, 1_000_000_000, begins, table, out)
 
 
 @inner
-def _months(times, unit, begins, month_of_hour, out):  # type: ignore[no-untyped-def]
+def _look_up(times, unit, begins, table, out):  # type: ignore[no-untyped-def]
     broken = 0
     for i in range(times.size):
         second = times[i] // unit
         broken += times[i] != second * unit
         hour = second // 3600 - begins
-        out[i] = month_of_hour[hour] if 0 <= hour < month_of_hour.size else -1
+        out[i] = table[hour] if 0 <= hour < table.size else -1
     return broken

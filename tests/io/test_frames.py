@@ -315,3 +315,22 @@ def test_large_tables_of_any_kind(monkeypatch):
     monkeypatch.setattr(frames, "FEWEST_ROWS", 0)
     quick = [dp.tally(read_frame(reports, kind="force_report", force="kent"), by=[by]) for by in ("gender", "tactic")]
     assert quick == plain
+
+
+def test_hours_and_open_lists_of_many_rows_are_those_of_few(monkeypatch):
+    """Above so many rows a table is counted from its codes; blanks, zeros and nulls are no code there either."""
+    times = [1_554_073_199, 1_554_073_200, 1_572_134_400, 1_572_138_000]
+    table = pa.table({
+        "force": ["kent", "surrey", "kent", "kent"] * 3,
+        "event_time": pa.array(times * 3, pa.timestamp("s", "UTC")),
+        "command_unit": ["North", " North", "", None] * 3,
+        "officer": pa.array([7, 0, None, 2**64 - 1] * 3, pa.uint64()),
+    })  # fmt: skip
+    wanted = [["hour"], ["command_unit", "hour"], ["officer"], ["area"]]
+    few = dp.scan(read_frame(table), wanted)
+    monkeypatch.setattr(frames, "FEWEST_ROWS", 0)
+    monkeypatch.setattr(frames.TableRead, "batch", None)  # the careful reader is not asked
+    assert dp.scan(read_frame(table), wanted) == few
+    hours = few[0].project(["hour"]).frame()  # 23:59 and midnight of summer, then the hour that comes twice
+    assert dict(zip(hours["hour"], hours["n"])) == {"23": 3, "00": 3, "01": 6}
+    assert few[2].axis("officer").codes == ("0000000000000007", "ffffffffffffffff", "blank")

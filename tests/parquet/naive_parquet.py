@@ -37,5 +37,11 @@ def count(rows):
     return found
 
 
+def count_hours(rows):
+    """Counts by the hour that the UK clock shows, of rows that are not of a vehicle alone."""
+    people = [row for row in rows if row["search_type"] != "Vehicle search"]
+    return Counter(row["event_time"].astimezone(LONDON).strftime("%H") for row in people)
+
+
 def instant(*parts):
     return datetime(*parts, tzinfo=UTC)

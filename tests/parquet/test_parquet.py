@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from naive_parquet import count
+from naive_parquet import count, count_hours
 from pyarrow import parquet
 
 import disprop as dp
@@ -15,6 +15,7 @@ from disprop.errors import UsageError
 from disprop.io.parquet import read_parquet
 from disprop.io.rules import FRACTION, LONDON_MONTH, NO_OFFSET, SAME_CONTENT, UNKNOWN_COLUMN, WEAK_DIGEST
 from disprop.partial import Partial
+from disprop.records import axis_spec
 
 BY = ["gender", "linked"]
 
@@ -120,6 +121,17 @@ def test_every_type_of_time(unit, zone, searches, records, tmp_path):
     assert cells(counted) == known(count(records))
     assert only_counts(read_parquet(tmp_path / "x.parquet"))
     assert counted.account.notes.get(NO_OFFSET) == (None if zone else len(records))
+    by_hour = dp.tally(tmp_path / "x.parquet", by=["hour"]).project(["hour"]).frame()
+    assert dict(zip(by_hour["hour"], by_hour["n"])) == count_hours(records)
+    assert only_counts(read_parquet(tmp_path / "x.parquet"), [axis_spec("hour")])
+
+
+def test_files_without_instants_have_no_hours(searches, tmp_path):
+    months = searches.drop(["event_time"]).append_column("month", pa.array(["2019-05"] * len(searches)))
+    by_pyarrow(months, tmp_path / "x.parquet")
+    counted = dp.tally(tmp_path / "x.parquet", by=["hour"])
+    assert counted[{"hour": "blank"}] == counted.total > 1000
+    same_as_table(counted, dp.tally(months, by=["hour"]))
 
 
 def test_times_by_the_uk_clock_go_the_careful_way(searches, tmp_path):

@@ -18,7 +18,7 @@ from disprop.records import axis_spec
 from tests.parquet.test_parquet import only_counts, same_as_table
 
 AREAS = ["E01000001", None, " W01000002", "W01000002", "E01000003", "", "unmapped"]
-WANTED = [["area", "gender"], ["gender", "linked"], ["linked", "area", "ethnicity_self_19"]]
+WANTED = [["area", "gender"], ["gender", "linked"], ["linked", "area", "ethnicity_self_19"], ["hour", "area"], ["hour"]]
 
 
 @pytest.fixture(scope="module")
