@@ -1,40 +1,81 @@
 """Tallies from the record store, beside DuckDB and Polars on files of their own, and beside reading the bytes."""
 
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from benchmarks.store import FULL_JOBS, SMALL_JOBS, check, make
+from benchmarks.store import FULL_JOBS, SMALL_JOBS, check, make, make_store
 
 ROUNDS = 7
 
-
 SIZES = os.environ.get("DISPROP_BENCH_ROWS", "2e7").split()
-"""Numbers of invented records, apart by spaces: from "1e6 1e7 1e8" it shows whether time grows as they do."""
+"""Numbers of invented records, apart by spaces; "1e8:480" has 480 months (20,640 parts), not 120 (5,160)."""
+SCALES = os.environ.get("DISPROP_BENCH_SCALE", "2e6 5e6 2e7").split()
+"""The same, to show how time grows as they do; no rival counts these."""
+FOLDER = os.environ.get("DISPROP_BENCH_FOLDER")
+"""Where records made for the benchmarks are kept for the next time; otherwise they are made anew."""
+
+
+def size(request, text):
+    """Rows and months that a size stands for; few when nothing is timed."""
+    config = request.config
+    timed = config.getoption("--benchmark-enable") or config.getoption("--benchmark-only")
+    rows, _, months = text.partition(":")
+    return (int(float(rows)), int(months or 120)) if timed else (20_000, 12)
+
+
+def home(rows, months, tmp_path_factory):
+    if FOLDER is None:
+        return tmp_path_factory.mktemp("store")
+    folder = Path(FOLDER) / f"{rows}-{months}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="module", params=SIZES)
 def made(request, tmp_path_factory):
     """Invented records of ten years when timing, else a few of one year."""
-    config = request.config
-    timed = config.getoption("--benchmark-enable") or config.getoption("--benchmark-only")
-    rows = int(float(request.param)) if timed else 20_000
-    return rows, make(tmp_path_factory.mktemp("store"), rows=rows, months=120 if timed else 12)
+    rows, months = size(request, request.param)
+    files = make(home(rows, months, tmp_path_factory), rows=rows, months=months)
+    return f"{rows:,} rows in {43 * months:,} parts", files
 
 
 @pytest.mark.parametrize("name", FULL_JOBS)
 def test_full_tally_from_the_store(benchmark, made, name):
     """Force x month x ethnicity x age x gender with linked and video counted; opening included."""
-    rows, files = made
+    what, files = made
     check(files, {"disprop": FULL_JOBS["disprop"], name: FULL_JOBS[name]}, full=True)
-    benchmark.group = f"full tally from the store, {rows:,} rows (force, month, ethnicity, age, gender; linked, video)"
+    benchmark.group = f"full tally from the store, {what} (force, month, ethnicity, age, gender; linked, video)"
+    benchmark.extra_info["run"] = name
     benchmark.pedantic(FULL_JOBS[name], args=(files,), rounds=ROUNDS, warmup_rounds=1)
 
 
 @pytest.mark.parametrize("name", SMALL_JOBS)
 def test_small_tally_from_the_store(benchmark, made, name):
     """Force x ethnicity x find."""
-    rows, files = made
+    what, files = made
     check(files, {"disprop": SMALL_JOBS["disprop"], name: SMALL_JOBS[name]}, full=False)
-    benchmark.group = f"small tally from the store, {rows:,} rows (force x ethnicity x find)"
+    benchmark.group = f"small tally from the store, {what} (force x ethnicity x find)"
+    benchmark.extra_info["run"] = name
     benchmark.pedantic(SMALL_JOBS[name], args=(files,), rounds=ROUNDS, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_rows_to_time(benchmark, request, tmp_path_factory, scale):
+    """The full tally in a process of its own, whose memory beyond mapped pages stays under 1 GiB whatever the rows."""
+    rows, months = size(request, scale)
+    store = make_store(home(rows, months, tmp_path_factory), rows=rows, months=months)
+
+    def run():
+        command = [sys.executable, "-m", "benchmarks.store_at_scale", str(store), str(ROUNDS)]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    benchmark.group = "full tally from the store, rows to time (whole processes)"
+    found = benchmark.pedantic(run, rounds=1)
+    benchmark.extra_info.update({"run": scale, **found})
+    assert found["rows"] == rows
+    assert found["own_mib"] < 1024

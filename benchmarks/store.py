@@ -11,6 +11,7 @@ they count no parts and no account. They have the same rows in the same order, o
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -55,19 +56,30 @@ class Made:
     months: int
 
 
-def make(folder: Path, *, rows: int, months: int = 120) -> Made:
+def make(folder: Path, *, rows: int, months: int = 120, rivals: bool = True) -> Made:
     """Invent records and write them in every format; a folder that holds them already is used as it is."""
     made = Made(folder / "store", folder / "r.arrow", folder / "r.parquet", folder / "r.duckdb", (), 0, months)
-    if not made.duckdb.exists():
-        from benchmarks.make_records import make_plan, write_sorted
-
-        write_sorted(make_plan(rows=rows, n_months=months), folder / "made", csv=False, workers=2)
-        add(made.store, *sources([folder / "made" / "parquet"]))
-        compact(made.store, grace_days=0)
+    make_store(folder, rows=rows, months=months)
+    if rivals and not made.duckdb.exists():
         _write_rivals(made)
     parts = open_store(made.store).parts
     forces = tuple(code for code in codelist("force").codes if code in set(parts["force"].tolist()))
     return Made(*list(vars(made).values())[:4], forces, int(parts["month"].min()), months)
+
+
+def make_store(folder: Path, *, rows: int, months: int) -> Path:
+    """A compacted store of invented records, unless the folder has one already."""
+    from benchmarks.make_records import make_plan, write_sorted
+
+    store, done = folder / "store", folder / "store is made"
+    if not done.exists():
+        shutil.rmtree(store, ignore_errors=True)
+        write_sorted(make_plan(rows=rows, n_months=months), folder / "made", csv=False, workers=2)
+        add(store, *sources([folder / "made" / "parquet"]))
+        shutil.rmtree(folder / "made")
+        compact(store, grace_days=0)
+        done.touch()
+    return store
 
 
 def _write_rivals(made: Made) -> None:
