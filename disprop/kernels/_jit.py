@@ -31,6 +31,12 @@ from disprop.kernels import _cache
 _ENTRY = "disprop_entry"
 _PARAMETER = re.compile(r"(\w+)((?:\[(?::,)*::1\])?)(\*?)")
 _RESULTS: dict[str, Any] = {"void": None, "int64": ctypes.c_int64, "float64": ctypes.c_double}
+_BARE: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,  # nothing is called from Python: only the machine code is taken
+    "no_cfunc_wrapper": True,
+}
 _helpers: set[FunctionType] = set()
 _kernels: dict[str, Kernel] = {}
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -232,20 +238,22 @@ def _folder(name: str, about: str) -> Path | None:
 def _compile(made: Kernel) -> bytes:
     import numba
 
-    namespace: dict[str, Any] = {"function": _compilable(made.function), "carray": numba.carray}
+    namespace: dict[str, Any] = {"function": _compilable(made.function, {}), "carray": numba.carray}
     exec(_entry_source(made.parameters), namespace)
     signature = getattr(numba.types, made.result)(*_entry_types(made.parameters))
-    bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    entry = numba.njit(signature, nogil=True, error_model="numpy", **bare)(namespace[_ENTRY])
+    entry = numba.njit(signature, **_BARE)(namespace[_ENTRY])
     return _emit(made.name, entry.inspect_llvm(entry.signatures[0]))
 
 
-def _compilable(function: FunctionType) -> Any:
+def _compilable(function: FunctionType, known: dict[FunctionType, Any]) -> Any:
+    """The function as numba takes it, its helpers too; `known` are those made before, so that each is compiled once."""
     import numba
 
-    helpers = {name: _compilable(helper) for name, helper in _called(function).items()}
-    own = FunctionType(function.__code__, {**function.__globals__, **helpers}, function.__name__)
-    return numba.njit(forceinline=True, nogil=True, error_model="numpy")(own)
+    if function not in known:
+        helpers = {name: _compilable(helper, known) for name, helper in _called(function).items()}
+        own = FunctionType(function.__code__, {**function.__globals__, **helpers}, function.__name__)
+        known[function] = numba.njit(forceinline=True, **_BARE)(own)
+    return known[function]
 
 
 def _entry_source(parameters: Sequence[Parameter]) -> str:
