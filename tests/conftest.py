@@ -1,6 +1,7 @@
-"""What every test may use: the folder of real files, and the rule about which tests may be skipped."""
+"""What every test may use: the command line, the folder of real files, and which tests may be skipped."""
 
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -26,6 +27,21 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real files at {folder} (DISPROP_REAL_DATA names another folder)")
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the entry point in this process: exit code, standard output, standard error."""
+    from disprop import cli
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["disprop", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        out, err = capsys.readouterr()
+        return done.value.code, out, err
+
+    return run
 
 
 @pytest.hookimpl(tryfirst=True)

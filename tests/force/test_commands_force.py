@@ -1,27 +1,13 @@
 """`disprop force` and `disprop measure` of force reports, through the entry point."""
 
 import json
-import sys
 
 import pytest
 from met_files import write
 
-from disprop import cli
 from tests.invent import force_reports, many
 
 HEAD = "Police Force,Type of force,Tactic,White,Black (or Black British),Not reported"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["disprop", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        out, err = capsys.readouterr()
-        return done.value.code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

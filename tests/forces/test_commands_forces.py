@@ -21,19 +21,15 @@ def records(tmp_path_factory):
 
 
 @pytest.fixture
-def run(records, monkeypatch, capsys):
+def run(records, run):
     """Run a command on the records: exit code, rows, standard error."""
 
-    def run(*arguments, population=True):
+    def run_on_records(*arguments, population=True):
         people = ["--population", records / "residents.parquet"] if population else []
-        given = ["disprop", *arguments, records / "files", *people, "--format", "json"]
-        monkeypatch.setattr("sys.argv", [str(one) for one in given])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        out, err = capsys.readouterr()
-        return done.value.code, json.loads(out) if out.startswith("[") else out, err
+        code, out, err = run(*arguments, records / "files", *people, "--format", "json")
+        return code, json.loads(out) if out.startswith("[") else out, err
 
-    return run
+    return run_on_records
 
 
 @pytest.mark.parametrize("kind", ["funnel", "outlier_lines", "rank_range"])

@@ -7,7 +7,6 @@ import naive_encounters as naive
 import pytest
 
 import disprop as dp
-from disprop import cli
 from disprop.io.store import add
 from disprop.synthetic import write_encounters
 
@@ -41,17 +40,13 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def run(folder, monkeypatch, capsys):
-    def run(measure, *options, source=()):
+def run(folder, run):
+    def run_persons(measure, *options, source=()):
         mapped = [folder / "searches", "--mapping", folder / "searches.toml", "--key-file", folder / "secret.key"]
-        given = ["disprop", "persons", measure, *(source or mapped), "--format", "json", *options]
-        monkeypatch.setattr("sys.argv", [str(one) for one in given])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        said = capsys.readouterr()
-        return stopped.value.code, json.loads(said.out) if said.out.startswith("[") else said.out, said.err
+        code, out, err = run("persons", measure, *(source or mapped), "--format", "json", *options)
+        return code, json.loads(out) if out.startswith("[") else out, err
 
-    return run
+    return run_persons
 
 
 def searches(folder):

@@ -1,14 +1,12 @@
 """Areas from the command line: a measure, a tally and a report with boundaries, and without what they need."""
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import disprop as dp
-from disprop import cli
 from disprop.provenance import Account
 from disprop.synthetic.residents import population
 from disprop.tallies import Tally, area_axis
@@ -37,18 +35,6 @@ def files(tmp_path_factory):
         axes, counts, people.unit, people.kind, account=Account(read=people.total), vintage=people.vintage
     ).save(folder / "residents.parquet")  # fmt: skip
     return folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["disprop", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        out, err = capsys.readouterr()
-        return done.value.code, out, err
-
-    return run
 
 
 def test_a_ratio_with_boundaries_has_its_twin(run, files, tmp_path):
