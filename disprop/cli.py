@@ -50,7 +50,7 @@ class Commands(click.Group):
     """A group whose rarely used commands are imported when they are asked for, not to be listed."""
 
     later: ClassVar[dict[str, tuple[str, str]]] = {
-        "audit": ("disprop.audit.commands", "The audit of reasonable grounds: a sample whose every step..."),
+        "audit": ("disprop.commands_audit", "The audit of reasonable grounds: a sample whose every step..."),
         "force": ("disprop.commands_force", "Use of force: published tables, figures beside searches and..."),
         "forces": ("disprop.commands_forces", "Forces side by side: is one further from the others than..."),
         "link": ("disprop.commands_video", "Link searches and force reports to body-worn-video footage,..."),

@@ -42,6 +42,7 @@ LAYERS = (
     ("__init__",),
     (
         "validation",
+        "commands_audit",
         "commands_force",
         "commands_forces",
         "commands_mapping",

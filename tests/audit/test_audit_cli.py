@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from filling import fill
 
-from disprop.audit.commands import METHODS
+from disprop.commands_audit import METHODS
 from disprop.audit.estimation import ALL_METHODS
 from disprop.audit.planning import read_plan
 from disprop.cli import cli

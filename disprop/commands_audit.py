@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from disprop.command_options import confidence_option, with_options
 from disprop.errors import InputRefused, Refused, UsageError
 
 LEDGER = click.Path(file_okay=False)
@@ -34,26 +35,17 @@ def audit() -> None:
     """
 
 
-def _options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
 number_option = click.option("--number", type=int, help="Number of the commitment; the latest by default.")
 salt_option = click.option("--salt", type=FILE, help="File of the salt; keep it outside the ledger.")
 questions_option = click.option("--questions", type=FILE, help="TOML file of questions instead of the usual ones.")
-store_options = _options(
+store_options = with_options(
     click.option("--store-count", type=int, help="Number of records that the store holds for the period."),
     click.option("--store-ids", type=FILE, help="Text file of the store's record ids, one a line: names the omitted."),
 )
-answer_options = _options(
+answer_options = with_options(
     click.option("--question", default="grounds_reasonable", show_default=True, help="Key of the question."),
     click.option("--method", type=click.Choice(METHODS), default="wilson", show_default=True),
-    click.option("--confidence", type=float, default=0.95, show_default=True),
+    confidence_option,
 )
 
 
@@ -79,7 +71,7 @@ answer_options = _options(
 @click.option("--oversample", multiple=True, metavar="COLUMN=GROUP=FACTOR", help="More of a small group.")
 @click.option("--previous", type=FILE, help="CSV of the last shares: strata columns, share.")
 @click.option("--expected-share", type=float, default=0.5, show_default=True)
-@click.option("--confidence", type=float, default=0.95, show_default=True)
+@confidence_option
 @click.option("--minutes", type=float, help="Reviewer minutes per record.")
 @click.option("--second-review", type=float, default=0.0, show_default=True, help="Share to be reviewed twice.")
 @click.option("--out", required=True, type=FILE, help="File of the plan.")
