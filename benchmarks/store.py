@@ -25,7 +25,8 @@ import numpy as np
 
 import disprop as dp
 from disprop.codelists import code_lookup, codelist
-from disprop.fused import _scan, plan_fused
+from disprop.fused import plan_fused
+from disprop.fused.arrays import scan_arrays
 from disprop.io.store import add, compact, open_store, sources
 from disprop.io.store.segment import column_of
 from disprop.records import VEHICLE_ONLY, axis_spec
@@ -256,7 +257,7 @@ def _floor(made: Made, wanted: tuple[tuple[str, ...], ...]) -> int:
     specs = [tuple(axis_spec(name) for name in by) for by in wanted]
     plan = plan_fused(open_store(made.store), specs, Scope(), vehicle_only=False)
     assert plan is not None
-    scan = _scan(plan)
+    scan = scan_arrays(plan)
     runs = []
     for c in range(len(plan.read_columns)):
         start, width = scan.columns[:, c, 0], scan.columns[:, c, 1]

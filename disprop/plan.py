@@ -20,7 +20,7 @@ from disprop.cells import Counts, Keyed
 from disprop.cluster import run, tasks_for
 from disprop.codelists import UNMAPPED, code_lookup, codelist, force_code
 from disprop.errors import InputRefused, MultiChoiceError, UsageError
-from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, plan_fused
+from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, describe, plan_fused
 from disprop.kernels.counts import count_cells
 from disprop.numbered import Numbered, force_entries, month_entries
 from disprop.partial import Cells, Partial, Wanted, is_numbered, merged, pack, unpack
@@ -191,7 +191,7 @@ def explain(
     if hasattr(records, "mapped"):
         plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
         if plan is not None:
-            return plan.describe()
+            return describe(plan)
     plain = {
         "source": f"{type(records).__name__}: {records.kind} records of {records.dataset}, read whole",
         "columns": " ".join(sorted({spec.column for axes in specs for spec in axes} | {*_ALWAYS, "search_type"})),

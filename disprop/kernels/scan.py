@@ -36,6 +36,19 @@ CARRY = 15
 ROWS_BEFORE_LOADING = 600_000
 ROWS_A_THREAD = 200_000
 
+_rows_by_numpy = 0  # so far in this process; only speed depends on it
+
+
+def kernel_pays(rows: int) -> bool:
+    """Whether to count so many rows by the kernel: numpy does until it has cost as much as loading the kernel would."""
+    return rows + _rows_by_numpy >= ROWS_BEFORE_LOADING
+
+
+def spent_by_numpy(rows: int) -> None:
+    """So many rows more were counted by numpy."""
+    global _rows_by_numpy
+    _rows_by_numpy += rows
+
 
 @dataclass(frozen=True)
 class Scan:

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import disprop as dp
-from disprop import fused
 from disprop.errors import InputRefused
-from disprop.fused import count_fused, plan_fused
+from disprop.fused import arrays, count_fused, plan_fused
 from disprop.io.store import add, open_store
 from disprop.plan import _request, _scan_batches, explain
 from disprop.records import AXES, axis_spec
@@ -76,7 +75,7 @@ def test_two_axes_of_one_column(store):
 
 @pytest.mark.parametrize("largest", [1, 40, 1000])
 def test_more_axes_than_one_packed_number_holds(store, largest, monkeypatch):
-    monkeypatch.setattr(fused, "LARGEST_GROUP", largest)
+    monkeypatch.setattr("disprop.fused.plan.LARGEST_GROUP", largest)
     by = ["ethnicity_self", "outcome", "gender", "linked", "video_recorded", "search_type"]
     plan = plan_fused(store, [tuple(map(axis_spec, by))], _request(None, None, False).scope, vehicle_only=False)
     assert len(plan.groups) >= {1: 6, 40: 3, 1000: 2}[largest]
@@ -164,17 +163,18 @@ def test_a_damaged_code_is_refused_not_counted(tmp_path, column, by):
             both_ways(open_store(tmp_path / "s"), [by], threads)
 
 
-def test_a_manifest_that_points_beyond_its_file_is_refused(store):
+@pytest.mark.parametrize("place", [1 << 40, 1])
+def test_a_manifest_that_points_beyond_its_file_or_between_two_codes_is_refused(store, place):
     plan = plan_fused(store, [(axis_spec("gender"),)], _request(None, None, False).scope, vehicle_only=False)
-    columns = fused._columns(plan)
-    columns[0, 0, 0] = 1 << 40
+    columns = arrays._columns(plan)
+    columns[0, -1, 0] = place  # months take two bytes
     files = store.mapped().files(np.unique(plan.mapped.segment[plan.read]))
-    with pytest.raises(InputRefused, match="beyond the end"):
-        fused._check_inside(files, np.zeros(len(plan.read), int), columns, plan.mapped.records[plan.read])
+    with pytest.raises(InputRefused, match="where no column can be"):
+        arrays._check_inside(files, np.zeros(len(plan.read), int), columns, plan.mapped.records[plan.read])
 
 
 def test_large_jobs_go_to_the_kernel(store, monkeypatch):
-    monkeypatch.setattr(fused, "ROWS_BEFORE_LOADING", 100)
+    monkeypatch.setattr("disprop.kernels.scan.ROWS_BEFORE_LOADING", 100)
     said = explain(store, [["gender"]])
     assert said["kernel"] == "compiled, packed columns"
     check(store)
