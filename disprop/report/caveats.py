@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from disprop.coverage import MISSING, PARTIAL, STATES
 from disprop.measures.verdicts import HIGHER, HIGHER_UNCERTAIN, TOO_FEW
-from disprop.report.figures import count, listed, months_named
+from disprop.report.figures import counted, listed, months_named
 from disprop.report.inputs import ReportInputs, Row
 from disprop.report.words import people
 
@@ -30,6 +30,11 @@ def questions(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
 
 def _has(*names: str) -> Applies:
     return lambda inputs: any(len(inputs.rows(name)) > 0 for name in names)
+
+
+def _given(*names: str) -> Applies:
+    """Whether a figure of a frame is given: a limit alone is one too, a refusal is none."""
+    return lambda inputs: any(row["low"] is not None for name in names for row in inputs.rows(name))
 
 
 def _any_row(name: str, test: Callable[[Row], bool]) -> Applies:
@@ -60,7 +65,7 @@ _SHARES = (
 
 _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
     (
-        _has(*_RATES, "rate_ratio"),
+        _given(*_RATES, "rate_ratio"),
         "Residents",
         "Residents are not the people who were there to be searched: visitors, workers, students and the night-time "
         "public differ from them.",
@@ -78,25 +83,25 @@ _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
         "possible.",
     ),
     (
-        _has("rate_ratio"),
+        _given("rate_ratio"),
         "Not why",
         "A ratio describes groups in an area. It does not say why the rates differ, nor what holds for a person or a "
         "street. Figures of this kind cannot tell whether a search was fair.",
     ),
     (
-        _has("rate_ratio"),
+        _given("rate_ratio"),
         "Places within the force",
         "A ratio for a whole force mixes differences between its areas with differences within them: where many "
         "searches are made in a place where many people of one group live, the ratio shows it.",
     ),
     (
-        _has("rate_ratio"),
+        _given("rate_ratio"),
         "Age and sex",
         "Groups differ in age and sex, and younger people and men are searched more. These ratios do not allow for "
         "that.",
     ),
     (
-        _has(*_RATES, "rate_ratio"),
+        _given(*_RATES, "rate_ratio"),
         "An ageing Census",
         "The residents are those of a Census taken on one day. Places change; a later period rests on residents "
         "counted before it, and a change of Census breaks a series.",
@@ -160,7 +165,7 @@ _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
         "have been widened for that.",
     ),
     (
-        _has("rate_ratio"),
+        _given("rate_ratio"),
         "Chance only",
         "An interval covers chance only. It does not cover wrong labels, records that were never made, or a Census "
         "that has aged. Of many comparisons where there is no difference, about one in twenty will seem to show one.",
@@ -199,7 +204,7 @@ def _ask_higher(inputs: ReportInputs) -> str:
 
 
 def _ask_where(inputs: ReportInputs) -> str:
-    if not inputs.rows("rate_ratio"):
+    if not _given("rate_ratio")(inputs):
         return ""
     return (
         "Where are searches made? Does the difference hold inside each area, and among people of the same age and sex?"
@@ -208,7 +213,8 @@ def _ask_where(inputs: ReportInputs) -> str:
 
 def _ask_unknown(inputs: ReportInputs) -> str:
     unknown = _unknown_ethnicity(inputs)
-    return f"Why is ethnicity not known for {count(unknown)} searches, and what is done about it?" if unknown else ""
+    said = counted(unknown, "search")
+    return f"Why is ethnicity not known for {said}, and what is done about it?" if unknown else ""
 
 
 def _ask_finds(inputs: ReportInputs) -> str:
@@ -217,7 +223,7 @@ def _ask_finds(inputs: ReportInputs) -> str:
         return ""
     if row["estimate"] is None:
         return (
-            f"Whether the item searched for was found is not known for {count(row['n_unknown'])} searches. When will "
+            f"Whether the item searched for was found is not known for {counted(row['n_unknown'], 'search')}. When will "
             "it be recorded for every search, also where nothing further was done?"
         )
     return "Do find rates differ by what is searched for, and does that explain how they differ between groups?"

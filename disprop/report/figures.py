@@ -37,6 +37,16 @@ def count(value: float | None) -> str:
     return NOT_AVAILABLE if value is None else f"{value:,.0f}"
 
 
+def counted(value: float, thing: str) -> str:
+    """A count with the thing counted, of which there may be one.
+
+    >>> counted(1, "search"), counted(2588, "search"), counted(1, "row")
+    ('1 search', '2,588 searches', '1 row')
+    """
+    many = f"{thing}es" if thing.endswith("ch") else f"{thing}s"
+    return f"{count(value)} {thing if value == 1 else many}"
+
+
 def rate(value: float | None) -> str:
     """A rate to 1 decimal place; more where it would round to 0 and is not.
 
@@ -46,6 +56,17 @@ def rate(value: float | None) -> str:
     if value == 0:
         return "0"
     return NOT_AVAILABLE if value is None else _keeping_side(value, 1, (0.0,))
+
+
+def rate_2(value: float | None) -> str:
+    """A rate to 2 decimal places, where limits would be alike with 1.
+
+    >>> rate_2(7.0412), rate_2(0.0)
+    ('7.04', '0')
+    """
+    if value == 0:
+        return "0"
+    return NOT_AVAILABLE if value is None else _keeping_side(value, 2, (0.0,))
 
 
 def ratio(value: float | None, *, places: int = 1) -> str:
@@ -109,16 +130,23 @@ def _off_the_ends(share: float, text: str, nearly_all: str) -> str:
 
 
 def span(low: float | None, high: float | None, style: Callable[[float | None], str]) -> str:
-    """Two limits; an interval may have no upper one.
+    """Two limits; an interval may have no upper one. Limits that would look alike get another place.
 
     >>> span(2.68, 3.15, ratio), span(1.96, None, ratio), span(None, None, ratio)
     ('2.7 to 3.1', '2.0 or more', '[x]')
+    >>> span(0.66, 0.74, ratio), span(0.184, 0.176, percent)
+    ('0.66 to 0.74', '18.4% to 17.6%')
     """
     if low is None and high is None:
         return NOT_AVAILABLE
     if high is None:
         return f"{style(low)} or more"
+    if style in _FINER and low != high and style(low) == style(high):
+        style = _FINER[style]
     return f"{style(low)} to {style(high)}"
+
+
+_FINER: dict[Callable[..., str], Callable[..., str]] = {rate: rate_2, ratio: ratio_2, percent: percent_1}
 
 
 def bounds(low: float | None, high: float | None, style: Callable[[float | None], str]) -> str:
@@ -183,6 +211,15 @@ def _run(months: list[int]) -> list[str]:
 def period_name(first: str, last: str) -> str:
     """`April 2019 to March 2020`, or one month."""
     return month_name(first) if first == last else f"{month_name(first)} to {month_name(last)}"
+
+
+def in_period(period: str) -> str:
+    """A period as a sentence has it.
+
+    >>> in_period("April 2019"), in_period("April 2019 to March 2020")
+    ('in April 2019', 'from April 2019 to March 2020')
+    """
+    return f"from {period}" if " to " in period else f"in {period}"
 
 
 def listed(items: Sequence[str]) -> str:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from disprop.codelists import codelist
 from disprop.coverage import STATES
 from disprop.measures.shares import BOUNDS_UNKNOWN_SHARE, REFUSE_BLANK_SHARE
 from disprop.measures.verdicts import FEWEST
 from disprop.report.blocks import Block, Facts, Heading, Month, Months, Notice, Paragraph, Points, Section, Table
-from disprop.report.caveats import caveats, holes, questions
+from disprop.report.caveats import POLICE_UK, caveats, holes, questions
 from disprop.report.figures import (
     LOW_RELIABILITY,
+    bounds,
     count,
+    counted,
     interval_name,
+    listed,
     month_name,
     months_named,
     percent,
     ratio,
-    span,
     times_in_100,
 )
 from disprop.report.inputs import ReportInputs, Row
@@ -30,6 +34,7 @@ from disprop.report.sections import (
     LINKED_FIND,
     MORE_THOROUGH,
     POSITIVE_OUTCOME,
+    POSSESSION,
     VIDEO,
 )
 from disprop.report.tables import account_table, counts_table, files_table
@@ -63,10 +68,31 @@ def coverage_section(inputs: ReportInputs) -> Section:
         ),
         account_table(inputs.account),
     ]
-    if inputs.account.notes:
-        caption = "What was noted while reading"
-        blocks.append(counts_table("notes", caption, ("What", "Times"), inputs.account.notes))
+    own, others = _notes(inputs)
+    if own:
+        blocks.append(counts_table("notes", "What was noted while reading", ("What", "Times"), own))
+    if others:
+        blocks.append(Paragraph("What was noted of other forces that were read beside this one is in account.csv."))
     return Section("coverage", "Which months and rows are in this report", "Months and rows", tuple(blocks))
+
+
+_OTHER_MONTH = re.compile(r"in another London month than its file: (\S+) (\S+) -> (\S+)")
+
+
+def _notes(inputs: ReportInputs) -> tuple[dict[str, int], bool]:
+    """Notes that may concern this force, in words; and whether others are of another force alone."""
+    own, others = {}, False
+    for note, n in inputs.account.notes.items():
+        match = _OTHER_MONTH.fullmatch(note)
+        if match and match[1] != inputs.force:
+            others = True
+        else:
+            own[_moved(*match.groups()[1:]) if match else note] = n
+    return own, others
+
+
+def _moved(file: str, month: str) -> str:
+    return f"in the file of {month_name(file)}, but in {month_name(month)} by UK time: counted in {month_name(month)}"
 
 
 def _strips(inputs: ReportInputs) -> list[Months]:
@@ -81,7 +107,7 @@ def _strips(inputs: ReportInputs) -> list[Months]:
 
 
 def _rows(row: Mapping[Any, Any]) -> str:
-    return "" if row["state"] == STATES[0] else f"{count(row['rows'])} rows"
+    return "" if row["state"] == STATES[0] else counted(row["rows"], "row")
 
 
 # The unknown -------------------------------------------------------------------------------------------------------
@@ -103,7 +129,8 @@ def unknown(inputs: ReportInputs) -> Section:
         blocks.append(counts_table("unmapped", caption, ("Column and label", "Searches"), inputs.account.unmapped))
     blocks.append(
         Paragraph(
-            "The tables above have a column Not known for each share; a share is of the searches where it is known."
+            "Each table of shares above has a column Not known. A share is of the searches where the answer is known; "
+            "bounds are of all of them."
         )
     )
     return Section("unknown", "What was not known", "Not known", tuple(blocks))
@@ -111,10 +138,10 @@ def unknown(inputs: ReportInputs) -> Section:
 
 def _unknown_ethnicity(inputs: ReportInputs) -> list[tuple[str, str, str]]:
     rows = inputs.rows("rate_ratio")
-    if not rows:
+    if not rows or not rows[0]["n_unknown"]:
         return []
     said = [
-        f"{group_label(row['group'])} {span(row['bound_low'], row['bound_high'], ratio)} times"
+        f"{group_label(row['group'])} {bounds(row['bound_low'], row['bound_high'], ratio)} times"
         for row in rows
         if row["verdict"] in RATIO_SAID
     ]
@@ -128,11 +155,11 @@ def _unknown_ethnicity(inputs: ReportInputs) -> list[tuple[str, str, str]]:
 
 def _unknown_find(inputs: ReportInputs) -> list[tuple[str, str, str]]:
     row = inputs.one("linked_find_all")
-    if row is None:
+    if row is None or not row["n_unknown"]:
         return []
     given = row["bound_low"] is not None
     could = (
-        f"{span(row['bound_low'], row['bound_high'], percent)} of all searches"
+        f"{bounds(row['bound_low'], row['bound_high'], percent)} of all searches"
         if given
         else "Refused: no share is given"
     )
@@ -156,8 +183,12 @@ def to_ask(inputs: ReportInputs) -> Section:
 NAMES = {
     "search_rate": "Rates",
     "rate_ratio": "Comparisons",
+    "rate_ratio_within_areas": "Comparisons within areas",
     "excess_searches": "Differences from the expected count",
-    **{share.frame: share.thing for share in (LINKED_FIND, FLAG_ALONE, ANY_FIND, POSITIVE_OUTCOME, ARREST, VIDEO)},
+    **{
+        share.frame: share.thing
+        for share in (LINKED_FIND, FLAG_ALONE, ANY_FIND, POSITIVE_OUTCOME, ARREST, POSSESSION, VIDEO)
+    },
     MORE_THOROUGH.frame: "More thorough searches",
     CHILDREN.frame: "More thorough searches of children",
 }
@@ -195,6 +226,7 @@ def _files(inputs: ReportInputs) -> list[Block]:
 def _definitions(inputs: ReportInputs) -> list[tuple[str, str]]:
     vintages = sorted({row["population_vintage"] for row in inputs.rows("search_rate") if row["population_vintage"]})
     return [
+        ("Groups", _groups()),
         (
             "Rate",
             "Searches divided by resident-years, for every 1,000. A resident-year is one resident for one year "
@@ -230,6 +262,13 @@ def _definitions(inputs: ReportInputs) -> list[tuple[str, str]]:
     ]
 
 
+def _groups() -> str:
+    """What the short names of the groups stand for, in the codelist's words and order."""
+    known = codelist("ethnicity_5")
+    named = [f"{code} ({known.label(code)})" if known.label(code) != code else code for code in known.groups]
+    return f"The five groups of the Census: {listed(named)}. People recorded as Chinese are counted as Asian."
+
+
 def _confidences(inputs: ReportInputs) -> list[float]:
     rows = [row for name in inputs.results for row in inputs.rows(name)]
     return sorted({row["confidence"] for row in rows if row["confidence"] is not None})
@@ -237,19 +276,23 @@ def _confidences(inputs: ReportInputs) -> list[float]:
 
 def _methods_table(inputs: ReportInputs) -> list[Table]:
     rows = [
-        (label, how, ", ".join(groups))
+        (label, how, groups)
         for name, label in NAMES.items()
         for how, groups in _by_method(name, inputs.rows(name)).items()
     ]
-    head = (
-        "Figure",
-        "Method",
-        "Groups; in brackets what widened the interval: month dispersion, people searched again",
-    )
-    return [Table("methods", "How the intervals were made", head, tuple(rows), words=(1, 2))] if rows else []
+    head = ("Figure", "Method", "Groups")
+    notes = (_WIDENED,) if any("(×" in groups for _, _, groups in rows) else ()
+    table = Table("methods", "How the intervals were made", head, tuple(rows), words=(1, 2), notes=notes)
+    return [table] if rows else []
 
 
-def _by_method(name: str, rows: list[Row]) -> dict[str, list[str]]:
+_WIDENED = (
+    "In brackets: how many times more the counts vary than chance alone would have it, from month to month, or because "
+    "the same people were searched again. The interval was widened for it."
+)
+
+
+def _by_method(name: str, rows: list[Row]) -> dict[str, str]:
     """Methods in words, and the groups whose interval each made; rows without limits have none."""
     found: dict[str, list[str]] = {}
     for row in rows:
@@ -257,21 +300,28 @@ def _by_method(name: str, rows: list[Row]) -> dict[str, list[str]]:
             method, wider = _widened(row["method"])
             how = METHODS.get(f"{name} {method}") or METHODS.get(method, method)
             found.setdefault(how, []).append(group_label(row["group"]) + (f" ({wider})" if wider else ""))
-    return found
+    plain = [group_label(row["group"]) for row in rows]
+    return {how: "all groups" if groups == plain else ", ".join(groups) for how, groups in found.items()}
 
 
 def _widened(method: str) -> tuple[str, str]:
     """The method of the limits, and what widened them: the dispersion of months, or that of people by that name."""
     named, _, people = method.partition(", person-clustered ")
     named, _, months = named.partition(", month dispersion ")
-    return named, f"people {people}" if people else months
+    if people:
+        return named, f"×{people}, people"
+    return named, f"×{months}, months" if months else ""
 
 
 INVENTED = "The records are invented, and so are the force and its residents. They say nothing about any real one."
 
 
 def _source(inputs: ReportInputs) -> str:
-    return INVENTED if inputs.synthetic else f"Records: {inputs.dataset}."
+    if inputs.synthetic:
+        return INVENTED
+    if inputs.dataset == POLICE_UK:
+        return "Records: the stop and search files, one a force and month, of data.police.uk."
+    return f"Records: {inputs.dataset}."
 
 
 def _provenance(provenance: Mapping[str, Any]) -> list[Block]:

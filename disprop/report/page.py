@@ -1,5 +1,4 @@
-"""The page: every part put together, and the files that a report consists of. Pure: nothing is read, nothing "
-"written."""
+"""The page: every part put together, and the files that a report consists of. Pure: nothing is read or written."""
 
 from __future__ import annotations
 
@@ -70,7 +69,7 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "dataset": inputs.dataset,
         "lead": lead(inputs.one("search_rate_all"), inputs.force_name, period),
         "answers": answers(ratios, rates) if ratios else [],
-        "find": share_sentence(inputs.one("linked_find_all"), LINKED_FIND.of, LINKED_FIND.what),
+        "find": share_sentence(inputs.one("linked_find_all"), LINKED_FIND.of, LINKED_FIND.what, LINKED_FIND.asked),
         "right": times_in_100(confidences[0]) if confidences else "",
         "holes": holes_notice(inputs),
         "sections": [*result_sections(inputs), *foot_sections(inputs)],

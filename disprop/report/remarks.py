@@ -17,16 +17,25 @@ QUIET = re.compile(
 )
 """Notes that say which figure a row is; the page says so in its headings."""
 
+SHOULD_ANSWER = "records that should answer this"
+"""Stands in each remark on records that leave an answer blank."""
+
 PARTLY = "on the months there are"
 """Of a share: not every month of the period was submitted."""
 
 _EXACT = {
-    CITY: "many more people are in the City of London by day than live there, so a rate on residents misleads",
+    CITY: "many more people are in the City of London by day than live there, so rates and ratios on residents mislead",
     PERCEIVED: "ethnicity as officers perceived it, against ethnicity as residents describe it",
     "denominator unavailable": "there is no count of residents to compare with",
     "no residents": "the Census counts no residents of this group here",
     "officers rarely record Mixed": "officers rarely record Mixed ethnicity",
 }
+
+
+def _left_blank(blank: str, asked: str) -> str:
+    if blank == asked:
+        return f"none of the {asked} {SHOULD_ANSWER} does"
+    return f"{blank} of the {asked} {SHOULD_ANSWER} leave it blank"
 
 
 def _months(before: str, after: str = "") -> Callable[[re.Match[str]], str]:
@@ -79,7 +88,7 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     ),
     (
         r"refused: ([\d,]+) of ([\d,]+) records that should say carry no answer",
-        lambda m: f"{m[1]} of the {m[2]} records that should answer this leave it blank",
+        lambda m: _left_blank(m[1], m[2]),
     ),
     (
         r"bounds only: ([\d,]+) of ([\d,]+) are unknown \((\d+%)\)",

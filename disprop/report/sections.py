@@ -130,7 +130,8 @@ class Share:
     """One share of searches as the page tells it: "about 12% of searches led to an arrest".
 
     `frame` is its result frame (that of the whole force is `<frame>_all`), `thing` names it in a heading, `yes` what is
-    counted and `column` the same in a word or two; `of` and `what` are the two sides of its sentence.
+    counted and `column` the same in a word or two; `of` and `what` are the two sides of its sentence. `asked` says which
+    records should answer, where it is not all of them.
     """
 
     frame: str
@@ -139,6 +140,7 @@ class Share:
     what: str
     yes: str
     of: str = "searches"
+    asked: str = ""
 
     @property
     def whole(self) -> str:
@@ -151,6 +153,7 @@ LINKED_FIND = Share(
     column="Linked finds",
     yes="Linked finds with a recorded outcome",
     what="found the item searched for and had a recorded outcome",
+    asked="those of searches that had a positive outcome",
 )
 FLAG_ALONE = Share(
     frame="linked_find_rule_linked",
@@ -218,21 +221,21 @@ def share_blocks(inputs: ReportInputs, share: Share) -> list[Block]:
     rows, whole = inputs.rows(share.frame), inputs.one(share.whole)
     if not rows:
         return []
-    said = share_sentence(whole, share.of, share.what)
+    said = share_sentence(whole, share.of, share.what, share.asked)
     if not any(row["bound_low"] is not None for row in rows):
         return [_refused_share(share, rows, whole)]
     blocks: list[Block] = [Paragraph(said)] if said else []
     return [
         *blocks,
         _share_chart(inputs, share, rows, whole),
-        shares_table(share.frame, share.yes, share.column, rows, whole),
+        shares_table(share.frame, share.yes, share.column, rows, whole, of=share.of),
     ]
 
 
 def _refused_share(share: Share, rows: Sequence[Row], whole: Row | None) -> Notice:
     row = whole or max(rows, key=lambda one: one["denominator"] or 0)
     who = "" if whole else f" (for {people(row['group'])}; for the other groups likewise)"
-    said = f"What share of {share.of} {share.what} cannot be said: {reason(row)}{who}."
+    said = f"What share of {share.of} {share.what} cannot be said: {reason(row, share.asked)}{who}."
     return Notice(f"{share.thing}: refused", said)
 
 
@@ -277,7 +280,7 @@ def finds(inputs: ReportInputs) -> Section | None:
 
 
 _ANY_FIND = (
-    "Anything found is another figure than an item searched for that was found, and another than a positive outcome: "
+    "That anything was found is not the same as finding the item searched for, and not the same as a positive outcome: "
     "an arrest may be for something else, and something found may lead to no further action."
 )
 

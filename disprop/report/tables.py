@@ -19,6 +19,7 @@ from disprop.report.figures import (
     count,
     interval_name,
     listed,
+    month_name,
     more_or_fewer,
     percent_1,
     rate,
@@ -27,7 +28,7 @@ from disprop.report.figures import (
     span,
 )
 from disprop.report.inputs import ReportInputs, Row, _null
-from disprop.report.remarks import remarks
+from disprop.report.remarks import PARTLY, remarks
 from disprop.report.words import CHIPS, few_searches, group_label, people, too_few
 
 if TYPE_CHECKING:
@@ -135,11 +136,11 @@ def _within_cells(row: Row, whole: Row) -> tuple[str, ...]:
     )
 
 
-def row_notes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What to keep in mind of rows: each remark once, with the groups that it is about."""
+def row_notes(rows: Sequence[Row], *, but: Sequence[str] = ()) -> tuple[str, ...]:
+    """What to keep in mind of rows: each remark once, with the groups that it is about; `but` stand elsewhere."""
     about: dict[str, list[str]] = {}
     for row in rows:
-        for text in remarks(row["flag"]):
+        for text in (text for text in remarks(row["flag"]) if text not in but):
             about.setdefault(text, []).append(group_label(row["group"]))
     every = len(rows)
     return tuple(
@@ -148,7 +149,8 @@ def row_notes(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _ratio_cells(row: Row) -> tuple[str, ...]:
-    holds = {HOLDS: "holds", DEPENDS: "depends"}.get(row["verdict_holds"], NOT_AVAILABLE)
+    nothing = NOT_APPLICABLE if row["verdict"] == TOO_FEW else NOT_AVAILABLE
+    holds = {HOLDS: "holds", DEPENDS: "depends"}.get(row["verdict_holds"], nothing)
     return (
         group_label(row["group"]),
         ratio_2(row["estimate"]) + _low_reliability(row["verdict"] == TOO_FEW),
@@ -189,32 +191,40 @@ def _excess_cells(row: Row, verdict: str | None) -> tuple[str, ...]:
     return group_label(row["group"]), count(row["numerator"]), count(row["denominator"]), difference, limits
 
 
-def shares_table(name: str, yes: str, column: str, rows: Sequence[Row], whole: Row | None) -> Table:
+def shares_table(
+    name: str, yes: str, column: str, rows: Sequence[Row], whole: Row | None, *, of: str = "searches"
+) -> Table:
     """A share by group: the count that says yes, what it is out of, and the bounds that the unknown leave.
 
-    name: that of the result frame. yes: what the counted searches are; column: the same in a word or two.
+    name: that of the result frame. yes: what the counted searches are; column: the same in a word or two. of: what
+    the share is of.
     """
     limits = interval_name(rows[0]["confidence"])
     bounded = any(row["estimate"] is None and row["bound_low"] is not None for row in rows)
+    given = [row for row in rows if row["estimate"] is not None]
     return Table(
         name.replace("_", "-"),
         f"{yes}, by self-defined ethnicity",
         ("Group", column, "Out of", "Share", limits, "Not known", "Bounds, whatever is unknown"),
         tuple(share_cells(row) for row in rows),
-        ("All searches", *share_cells(whole)[1:]) if whole is not None else (),
+        (f"All {of}", *share_cells(whole)[1:]) if whole is not None else (),
         f"{name}.csv",
-        notes=(_BOUNDS_ONLY,) if bounded else (),
+        notes=(*((_BOUNDS_ONLY,) if bounded else ()), *row_notes(given, but=(PARTLY,))),
     )
 
 
 _BOUNDS_ONLY = (
     f"Where more than {BOUNDS_UNKNOWN_SHARE:.0%} of the searches are not known, of a group or of all groups together, "
-    "no share is given, only bounds."
+    "no share is given, only bounds; Out of then counts those not known too."
 )
 
 
 def share_cells(row: Row) -> tuple[str, ...]:
-    """Cells of one share; with fewer searches than a ratio would need, the share is marked."""
+    """Cells of one share; with fewer searches than a ratio would need, the share is marked.
+
+    Bounds are for what is not known; a share that is withheld has them always.
+    """
+    bounded = row["n_unknown"] or row["estimate"] is None
     return (
         group_label(row["group"]),
         count(row["numerator"]),
@@ -222,7 +232,7 @@ def share_cells(row: Row) -> tuple[str, ...]:
         percent_1(row["estimate"]) + _low_reliability(too_few(row) and row["estimate"] is not None),
         span(row["low"], row["high"], percent_1),
         count(row["n_unknown"]),
-        bounds(row["bound_low"], row["bound_high"], percent_1) if row["n_unknown"] else NOT_APPLICABLE,
+        bounds(row["bound_low"], row["bound_high"], percent_1) if bounded else NOT_APPLICABLE,
     )
 
 
@@ -264,20 +274,26 @@ def files_table(files: pd.DataFrame, force: str) -> tuple[Table, bool]:
     """The files read of one force, and whether there were others; where no force is named, all of them.
 
     Digests are cut short here and whole in the CSV, paths cut to the name of the file. Columns that say nothing are
-    left out.
+    left out, and the force, which is that of the report.
     """
     rows = [{name: None if _null(value) else value for name, value in row.items()} for row in files.to_dict("records")]
     own = [row for row in rows if row.get("force", force) == force]
-    names = [str(name) for name in files.columns if any(row[name] not in (None, "", 0) for row in own)]
+    told = [str(name) for name in files.columns if name != "force"]
+    names = [name for name in told if any(row[name] not in (None, "", 0) for row in own)]
     words = tuple(i for i, name in enumerate(names) if not all(_is_number(row[name]) for row in own))
-    head = tuple(sentence(name.replace("_", " ").replace("sha256", "SHA-256")).rstrip(".") for name in names)
+    head = tuple(_FILE_HEADS.get(name, sentence(name.replace("_", " ")).rstrip(".")) for name in names)
     body = tuple(tuple(_file_cell(name, row[name]) for name in names) for row in own)
     return Table("files", "Files read", head, body, csv="files.csv", words=words), len(own) < len(rows)
+
+
+_FILE_HEADS = {"sha256": "SHA-256", "read": "Rows read", "yielded": "Rows kept"}
 
 
 def _file_cell(name: str, value: Any) -> str:
     if value is None or value == "":
         return NOT_APPLICABLE
+    if name in ("month", "first", "last"):
+        return month_name(str(value))
     if "sha256" in name or "digest" in name:
         return f"{str(value)[:DIGEST_SHOWN]}…"
     return count(value) if _is_number(value) else re.split(r"[/\\]", str(value))[-1]

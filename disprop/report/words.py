@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from disprop.measures.pairs import COMBINED, EVERYONE, EVERYONE_ELSE
 from disprop.measures.shares import MUCH_UNKNOWN
 from disprop.measures.verdicts import (
+    BAND,
     DEPENDS,
     FEWEST,
     HIGHER,
@@ -23,9 +24,20 @@ from disprop.measures.verdicts import (
     TOO_FEW,
     WITHIN,
 )
-from disprop.report.figures import count, interval_name, listed, percent, rate, ratio, sentence, span
+from disprop.report.figures import (
+    count,
+    counted,
+    in_period,
+    interval_name,
+    listed,
+    percent,
+    rate,
+    ratio,
+    sentence,
+    span,
+)
 from disprop.report.inputs import Row
-from disprop.report.remarks import PARTLY, remark, remarks
+from disprop.report.remarks import PARTLY, SHOULD_ANSWER, remark, remarks
 
 UNKNOWN_GROUPS = {
     "not stated": "Ethnicity not stated",
@@ -128,7 +140,7 @@ def _reference_searches(row: Row, rates: Sequence[Row]) -> float | None:
 
 def _counts(row: Row, reference: float | None) -> str:
     """The count on each side."""
-    side = f"{count(row['numerator'])} searches of {people(row['group'])}"
+    side = f"{counted(row['numerator'], 'search')} of {people(row['group'])}"
     return side if reference is None else f"{side}, {count(reference)} of {people(row['reference'])}"
 
 
@@ -199,20 +211,29 @@ _SAID: dict[str, Callable[[Row, float | None], str]] = {
 
 def _holds(row: Row) -> str:
     """Whether the verdict holds whatever the unknown records are."""
-    unknown = count(row["n_unknown"])
+    unknown = counted(row["n_unknown"] or 0, "search")
     if row["verdict_holds"] is None:
         return ""
     if not row["n_unknown"]:
         return "Ethnicity is known for every search."
     if row["verdict_holds"] == HOLDS:
-        return f"This holds whatever the ethnicity of the people in the {unknown} searches where it is not known."
+        return f"This holds whatever the ethnicity of the people in the {unknown} where it is not known."
     if row["verdict"] == TOO_FEW:
-        return f"Whether more could be said depends on the {unknown} searches where ethnicity is not known."
+        return f"Whether more could be said depends on the {unknown} where ethnicity is not known."
     return (
-        f"This depends on the {unknown} searches where ethnicity is not known: were all of them of "
+        f"This depends on the {unknown} where ethnicity is not known: were all of them of "
         f"{people(row['reference'])}, it would be {ratio(row['bound_low'])} times the rate; were all of them of "
-        f"{people(row['group'])}, {ratio(row['bound_high'])} times."
+        f"{people(row['group'])}, {ratio(row['bound_high'])} times.{_why_it_depends(row)}"
     )
+
+
+def _why_it_depends(row: Row) -> str:
+    """Why a verdict depends although the ratio is beyond the band at both bounds: an interval is not."""
+    if row["verdict"] == HIGHER and row["bound_low"] > BAND[1]:
+        return f" At {ratio(row['bound_low'])} times, its interval would reach below {BAND[1]}."
+    if row["verdict"] == LOWER and row["bound_high"] < BAND[0]:
+        return f" At {ratio(row['bound_high'])} times, its interval would reach above {BAND[0]}."
+    return ""
 
 
 # Counts and rates --------------------------------------------------------------------------------------------------
@@ -222,10 +243,10 @@ def lead(row: Row | None, force_name: str, period: str) -> str:
     """The first sentence: how many searches, and how often."""
     if row is None:
         return f"{force_name}, {period}."
-    counted = f"{force_name} recorded {count(row['numerator'])} searches of people, {period}"
+    recorded = f"{force_name} recorded {counted(row['numerator'], 'search')} of people {in_period(period)}"
     if row["estimate"] is None:
-        return f"{counted}. A rate for its residents cannot be given: {remark(row['flag'])}."
-    said = f"{counted}: {rate(row['estimate'])} for every 1,000 residents a year ({row['population_vintage']})."
+        return f"{recorded}. A rate for its residents cannot be given: {remark(row['flag'])}."
+    said = f"{recorded}: {rate(row['estimate'])} for every 1,000 residents a year ({row['population_vintage']})."
     aside = remark(row["flag"])
     return f"{said} {sentence(aside)}" if aside else said
 
@@ -233,26 +254,46 @@ def lead(row: Row | None, force_name: str, period: str) -> str:
 # Shares ------------------------------------------------------------------------------------------------------------
 
 
-def share_sentence(row: Row | None, of: str, what: str) -> str:
-    """One share over the whole force: of what ("searches"), that did what ("led to an arrest")."""
+def share_sentence(row: Row | None, of: str, what: str, asked: str = "") -> str:
+    """One share over the whole force: of what ("searches"), that did what ("led to an arrest").
+
+    asked: which records should say, where it is not all of them.
+    """
     if row is None:
         return ""
     if row["estimate"] is not None:
         limits = f"{interval_name(row['confidence'])} {span(row['low'], row['high'], percent)}"
-        counts = f"{count(row['numerator'])} of {count(row['denominator'])}"
-        return (
-            f"About {percent(row['estimate'])} of {of} {what} ({counts}; {limits}).{_much_unknown(row)}{_partly(row)}"
-        )
+        said = f"{_amount(row['estimate'], of)} {what} ({_counts_of_share(row)}; {limits})."
+        return f"{said}{_reserve(row)}{_much_unknown(row)}{_partly(row)}"
     if row["bound_low"] is not None:
         between = f"Between {percent(row['bound_low'])} and {percent(row['bound_high'])} of {of} {what}."
         unknown = f"for {count(row['n_unknown'])} of {count(row['denominator'])} it is not known"
         return f"{between} It cannot be said more closely, because {unknown}.{_partly(row)}"
-    return f"What share of {of} {what} cannot be said: {reason(row)}."
+    return f"What share of {of} {what} cannot be said: {reason(row, asked)}."
 
 
-def reason(row: Row) -> str:
-    """Why a share is refused."""
-    return "; ".join(text for text in remarks(row["flag"]) if text != PARTLY)
+def _amount(share: float, of: str) -> str:
+    """A share of things as a sentence begins with it; none and all are words."""
+    exact = {0.0: "None of the", 1.0: "All of the"}
+    return f"{exact[share]} {of}" if share in exact else f"About {percent(share)} of {of}"
+
+
+def _counts_of_share(row: Row) -> str:
+    """The count on each side; records of which the answer is not known are on neither."""
+    counts = f"{count(row['numerator'])} of {count(row['denominator'])}"
+    return f"{counts} where it is known" if row["n_unknown"] else counts
+
+
+def reason(row: Row, asked: str = "") -> str:
+    """Why a share is refused; `asked` names the records that should answer, where it is not all of them."""
+    why = "; ".join(text for text in remarks(row["flag"]) if text != PARTLY)
+    return f"{why} ({asked})" if asked and SHOULD_ANSWER in why else why
+
+
+def _reserve(row: Row) -> str:
+    """What stands against a share that is given: an outcome that never occurs may be one that cannot be recorded."""
+    against = [text for text in remarks(row["flag"]) if text not in (PARTLY, MUCH_UNKNOWN)]
+    return f" But {'; '.join(against)}." if against else ""
 
 
 def _partly(row: Row) -> str:
@@ -282,10 +323,11 @@ def two_rules(default: Row | None, flag_alone: Row | None) -> str:
 
 def _rule_figure(row: Row) -> str:
     if row["estimate"] is not None:
-        return f"it is {percent(row['estimate'])} ({count(row['numerator'])} of {count(row['denominator'])} searches)"
+        of = counted(row["denominator"], "search")
+        return f"it is {percent(row['estimate'])} ({count(row['numerator'])} of {of})"
     if row["bound_low"] is not None:
         within = span(row["bound_low"], row["bound_high"], percent)
-        return f"only bounds can be given, {within} ({count(row['n_unknown'])} searches not known)"
+        return f"only bounds can be given, {within} ({counted(row['n_unknown'], 'search')} not known)"
     return "it is refused"
 
 
@@ -347,18 +389,24 @@ def shares_title(rows: Sequence[Row], whole: Row | None, of: str, what: str) -> 
     Groups whose ethnicity is not known, or with too few searches, take no part in a range.
     """
     groups = [row for row in rows if row["group"] not in UNKNOWN_GROUPS and not too_few(row)]
-    counted = groups if whole is None else [whole]
-    given = sorted(row["estimate"] for row in counted if row["estimate"] is not None)
-    known = ", where it is known" if any(beyond_interval(row) for row in counted) else ""
-    if given and len(given) == len(counted):
-        least, most = percent(given[0]), percent(given[-1])
-        amount = f"About {least}" if least == most else f"Between {least} and {most}"
-        by_group = " in each ethnic group" if whole is None else ""
-        return f"{amount} of {of}{by_group} {what}{known}"
-    if any(row["bound_low"] is not None and row["estimate"] is None for row in counted):
+    shown = groups if whole is None else [whole]
+    given = sorted(row["estimate"] for row in shown if row["estimate"] is not None)
+    known = ", where it is known" if any(beyond_interval(row) for row in shown) else ""
+    if whole is not None and _reserve(whole):
+        return f"Share of {of} that {what}"
+    if given and len(given) == len(shown):
+        amount = _in_each_group(given, of) if whole is None else _amount(given[0], of)
+        return f"{amount} {what}{known}"
+    if any(row["bound_low"] is not None and row["estimate"] is None for row in shown):
         some = "for some groups, " if given else ""
         return sentence(f"{some}only bounds can be given for the share of {of} that {what}").rstrip(".")
     return f"Share of {of} that {what}"
+
+
+def _in_each_group(given: Sequence[float], of: str) -> str:
+    least, most = percent(given[0]), percent(given[-1])
+    amount = f"About {least}" if least == most else f"Between {least} and {most}"
+    return f"{amount} of {of} in each ethnic group"
 
 
 def beyond_interval(row: Row) -> bool:
