@@ -5,6 +5,7 @@ probabilities are sums of terms, fitted values are found by halving too. Counts 
 """
 
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 from math import comb, cos, exp, fsum, inf, lgamma, log, pi, sin, sqrt
 from statistics import NormalDist
 
@@ -31,6 +32,16 @@ def edge_unbounded(is_below: Callable[[float], bool]) -> float:
 
 
 # tails
+
+
+def poisson_at_most_to_40_digits(x: int, mean: Decimal) -> Decimal:
+    """Tail probability of many events, term by term."""
+    with localcontext(prec=60):
+        term = total = (-mean).exp()
+        for k in range(1, x + 1):
+            term = term * mean / k
+            total += term
+        return total
 
 
 def binomial(k: int, n: int, p: float) -> float:

@@ -1,12 +1,18 @@
 """Many cells: the quick way gives the limits of the slow one, whatever repeats, is missing or lies at a corner."""
 
+import itertools
+from decimal import Decimal
+from fractions import Fraction
+from statistics import NormalDist
+
 import golden_table
+import naive_intervals as naive
 import numpy as np
 import pytest
 from test_intervals_golden import LINES, columns, computed
 
 from disprop.errors import UsageError
-from disprop.intervals import distinct, proportion_interval, rate_interval, rate_ratio_interval
+from disprop.intervals import distinct, proportion_interval, quantiles, rate_interval, rate_ratio_interval
 
 RNG = np.random.default_rng(20_240_229)
 N = 3_000
@@ -104,6 +110,54 @@ def test_threads_and_blocks_change_no_bit(monkeypatch, workers):
     monkeypatch.setattr(distinct, "BLOCK", 1_000)
     other = rate_interval(events=events, exposure=1.0)
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(one, other))
+
+
+def test_the_expansion_solves_the_equation_of_a_gamma_quantile():
+    """L L" + z L L' = (1 + a (L - 1)) L' L' for L the gamma(a) quantile over a: no other polynomials solve it."""
+    terms = {m: {m - 2 * i: Fraction(n, whole) for i, n in enumerate(ns)} for m, whole, ns in quantiles._EXPANSION}
+    one = {0: {0: Fraction(1)}}
+    first = {m: slope(term) for m, term in terms.items()}
+    second = {m: slope(term) for m, term in first.items()}
+    z = {0: {1: Fraction(1)}}
+    left = times(one | terms, plus(second, times(z, first)))
+    right = plus(times(first, first), {m - 2: p for m, p in times(terms, first, first).items()})
+    for m in range(1, 9):
+        assert plus({0: left[m]}, {0: right.get(m, {})}, -1) == {0: {}}
+    assert left[9] != right[9]  # where it is broken off
+
+
+def slope(polynomial):
+    return {power - 1: power * number for power, number in polynomial.items() if power}
+
+
+def plus(one, other, sign=1):
+    """Sums of polynomials in z, by power of 1 / sqrt(a)."""
+    powers = {m: set(one.get(m, {})) | set(other.get(m, {})) for m in set(one) | set(other)}
+    sums = {m: {p: one.get(m, {}).get(p, 0) + sign * other.get(m, {}).get(p, 0) for p in powers[m]} for m in powers}
+    return {m: {p: number for p, number in sums[m].items() if number} for m in sums}
+
+
+def times(one, other, *more):
+    product = {}
+    for (m, p), (n, q) in itertools.product(one.items(), other.items()):
+        for (i, a), (j, b) in itertools.product(p.items(), q.items()):
+            product = plus(product, {m + n: {i + j: a * b}})
+    return times(product, *more) if more else product
+
+
+@pytest.mark.parametrize("confidence", [0.02, 0.95, 0.999, 1 - 1e-9])
+@pytest.mark.parametrize("times_the_least", [1, 3.7])
+@pytest.mark.parametrize("fewest", [0, 2])
+def test_large_counts_against_sums_of_40_digits(monkeypatch, confidence, times_the_least, fewest):
+    monkeypatch.setattr(distinct, "FEWEST_CELLS", fewest)
+    tail = (1 - confidence) / 2
+    x = int((601 + 200 * NormalDist().inv_cdf(tail) ** 2) * times_the_least)
+    low, high = rate_interval(events=[x], exposure=1, confidence=confidence)[1:]
+    near = Decimal("2e-15")
+    for limit, sign, most in ((low[0], -1, x - 1), (high[0], 1, x)):
+        wanted = Decimal(tail) if sign > 0 else 1 - Decimal(tail)
+        inner, outer = (naive.poisson_at_most_to_40_digits(most, Decimal(limit) * (1 + w * near)) for w in (-1, 1))
+        assert outer < wanted < inner
 
 
 def test_each_distinct_cell_is_worked_out_once():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 
 import numpy as np
 
@@ -24,11 +25,22 @@ def on_distinct(limits: Callable[..., Limits], *columns: FloatArray) -> Limits:
         return limits(*columns)
     keys = _keys(columns)
     if keys is None:
-        low, high = limits(*map(np.ravel, columns))
+        low, high = limits(*(column.reshape(-1) for column in columns))
         return low.reshape(shape), high.reshape(shape)
     first, at = _places(keys)
-    low, high = limits(*(np.ravel(column)[first] for column in columns))
+    low, high = limits(*(_taken(column, first) for column in columns))
     return low[at].reshape(shape), high[at].reshape(shape)
+
+
+def _taken(column: FloatArray, rows: np.ndarray) -> FloatArray:
+    """Those rows of a column; one number, broadcast, stays so."""
+    if _broadcast(column):
+        return np.broadcast_to(column.flat[0], rows.shape)
+    return column.reshape(-1)[rows]
+
+
+def _broadcast(column: FloatArray) -> bool:
+    return column.size > 0 and column.strides == (0,) * column.ndim
 
 
 def _places(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +59,9 @@ def _keys(columns: tuple[FloatArray, ...]) -> np.ndarray | None:
     """One whole number a row, the same for the same row; None where the numbers are not whole, or too large."""
     key, room = np.zeros(columns[0].size, dtype=np.int64), 1.0
     for column in columns:
-        if column.strides == (0,) * column.ndim:  # one number, broadcast
+        if _broadcast(column):
             continue
-        values = np.ravel(column)
+        values = column.reshape(-1)
         least, most = values.min(), values.max()
         if not np.isfinite(least) or not np.isfinite(most) or room * (most + 1) > _MOST_KEYS:
             return None
@@ -66,9 +78,9 @@ def quick_or_slow(
     """`slow(*columns)`; for many cells `quick`, which leaves NaN where it cannot tell, and `slow` for those alone."""
     if columns[0].size < FEWEST_CELLS:
         return slow(*columns)
-    flat = [np.ravel(column) for column in columns]
+    flat = [column.reshape(-1) for column in columns]
     out = in_blocks(quick, *flat)
-    largest = np.max(flat, axis=0)  # NaN where something is missing
+    largest = reduce(np.maximum, flat)  # NaN where something is missing
     left = (np.isnan(out) & ~np.isnan(largest)) | (largest > _MOST_EVENTS)
     if left.any():
         out[left] = slow(*(column[left] for column in flat))

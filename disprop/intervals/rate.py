@@ -1,6 +1,7 @@
 """Intervals for one rate: events over an exposure (residents, resident-years, hours)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,16 +60,14 @@ def rate_interval(
 
 
 def _exact(x: FloatArray, tail: FloatArray) -> Limits:
-    low = quick_or_slow(_gamma_below, gammaincinv, x, tail)
-    return np.where(x == 0, 0.0, low), quick_or_slow(_gamma_above, gammainccinv, x + 1, tail)
+    low = quick_or_slow(_gamma_below, _gamma_below_slowly, x, tail)
+    return np.where(x == 0, 0.0, low), quick_or_slow(_gamma_above, _gamma_above_slowly, x + 1, tail)
 
 
-def _gamma_below(x: FloatArray, tail: FloatArray) -> FloatArray:
-    return np.exp(quantiles.gamma_log(x, tail, sign=1))
-
-
-def _gamma_above(x: FloatArray, tail: FloatArray) -> FloatArray:
-    return np.exp(quantiles.gamma_log(x, tail, sign=-1))
+_gamma_below = partial(quantiles.gamma_quantile, sign=1)
+_gamma_above = partial(quantiles.gamma_quantile, sign=-1)
+_gamma_below_slowly = partial(quantiles.gamma_quantile_slowly, sign=1)
+_gamma_above_slowly = partial(quantiles.gamma_quantile_slowly, sign=-1)
 
 
 def _mid_p(x: FloatArray, tail: FloatArray) -> Limits:
