@@ -1,10 +1,12 @@
 """Docs cannot drift: every command, public name and column is written about, and every worked example runs."""
 
+import ast
 import doctest
 import importlib
 import inspect
 import pkgutil
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -117,6 +119,69 @@ def test_worked_examples_of_the_source(name, tmp_path, monkeypatch):
 def test_worked_examples_of_the_docs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert doctest.testfile(str(page), module_relative=False, optionflags=OPTIONS).failed == 0
+
+
+def test_the_readme_leads_to_every_page():
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    refuse_missing((page.name for page in DOCS.glob("*.md") if f"(docs/{page.name})" not in text), where="README.md")
+
+
+def typed(page: Path) -> list[list[str]]:
+    """Every command line of a page as its words, without the name of the program."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"^    (?:\.venv/bin/)?disprop (.+)$", text, flags=re.MULTILINE)
+    lines += re.findall(r"^disprop (.+)$", "\n".join(re.findall(r"```(?:sh)?\n(.*?)```", text, flags=re.DOTALL)), re.M)
+    return [shlex.split(line, comments=True) for line in lines if not line.endswith("...")]
+
+
+def refuse_mistyped(words: list[str]) -> None:
+    """Raises where the command, one of its options or a choice does not exist, or something required is lacking."""
+    from disprop.cli import cli
+
+    context, command = click.Context(cli, info_name="disprop"), cli
+    while isinstance(command, click.Group):
+        name, command, words = words[0], command.get_command(context, words[0]), words[1:]
+        assert command is not None, f"no command {name}"
+        context = click.Context(command, parent=context, info_name=name)
+    given, extra, _ = command.make_parser(context).parse_args([*words])
+    assert not extra, f"{context.command_path} takes no {extra}"
+    for parameter in command.params:
+        value = given.get(parameter.name)
+        assert not parameter.required or value, f"{context.command_path} lacks {parameter.name}"
+        if isinstance(parameter.type, click.Choice) and isinstance(value, str):
+            assert value in parameter.type.choices, f"{value} is none of {parameter.type.choices}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_commands_in_the_docs_can_be_typed(page):
+    for words in typed(page):
+        refuse_mistyped(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("measures data/", "no command"),
+        ("forces runnel data/", "runnel is none of"),
+        ("report data/", "lacks out"),
+        ("demo -x", "-x"),
+    ],
+)
+def test_a_mistyped_command_is_seen(words, why):
+    with pytest.raises((AssertionError, click.UsageError), match=why):
+        refuse_mistyped(words.split())
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_plain_python_in_the_docs_names_what_there_is(page):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for tree in (ast.parse(block) for block in blocks if ">>>" not in block):
+        imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        namespace: dict[str, object] = {}
+        exec(compile(ast.Module(imports, []), str(page), "exec"), namespace)
+        used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+        missing = [node.attr for node in used if node.value.id == "dp" and not hasattr(namespace["dp"], node.attr)]
+        assert missing == []
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(CHECKOUT).as_posix())

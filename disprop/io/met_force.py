@@ -4,7 +4,7 @@ Validation: amber; the columns and the tactics are those of the published file, 
 boroughs is general knowledge. No real file has been read with it yet.
 
 A row is one officer's use of force on one person. The file has no incident, officer or person: how many incidents there
-were cannot be told from it, see `disprop.incidents_at_least`.
+were cannot be told from it, see `disprop.incidents`.
 """
 
 from __future__ import annotations
