@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, INK, GREY, PALE = "#12436D", "#F46A25", "#3D3D3D", "#BFBFBF", "#E4EDF5"
-"""Of the Government Analysis Function palette, but for the pale blue of the band."""
+BLUE, ORANGE, INK, GREY, PALE, EDGE = "#12436D", "#E0601C", "#3D3D3D", "#BFBFBF", "#E4EDF5", "#7A8794"
+"""Of the Government Analysis Function palette, but for the band, its edges, and an orange that is darker: what carries a
+meaning stands out by 3 to 1 or more from white and from the band, as WCAG asks."""
 
 WIDE, NARROW = 7.4, 3.45
 """Width of a drawing in units of 100 CSS pixels."""
@@ -107,7 +108,7 @@ class _Layout:
 def _layout(marks: Sequence[Mark], width: float, notes: int) -> _Layout:
     narrow = width < 5
     step, first = (0.68, 0.48) if narrow else (0.44, 0.26)
-    names, texts = (max(len(value) for value in values) * LETTER + 0.18 for values in _columns(marks))
+    names, texts = (max(len(value) for value in values) * LETTER + 0.26 for values in _columns(marks))
     axis = first + (len(marks) - 1) * step + 0.3
     height = axis + 0.62 + 0.24 * notes
     left, right = (0.12, width - 0.2) if narrow else (names, width - texts)
@@ -160,6 +161,8 @@ def _set_scale(axes: Axes, marks: Sequence[Mark], scale: Scale, lay: _Layout) ->
         axes.xaxis.set_major_locator(FixedLocator([tick for tick in LOG_TICKS if low <= tick <= high]))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.axvspan(*BAND, color=PALE, linewidth=0, zorder=0)
+        for edge in BAND:
+            axes.axvline(edge, color=EDGE, linewidth=0.8, zorder=0)
         axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     else:
         axes.set_xlim(0, max([*values, 0.0]) * 1.04 or 1)
@@ -213,10 +216,12 @@ def _interval(axes: Axes, mark: Mark, y: float, scale: Scale) -> None:
 
 
 def _bounds(axes: Axes, low: float, high: float, y: float) -> None:
-    low = max(low, axes.get_xlim()[0])
+    left = axes.get_xlim()[0]
+    goes_on = low < left
+    low, high = max(low, left), max(high, left)
     axes.plot([low, high], [y, y], color=ORANGE, zorder=2, clip_on=False, **_DASHED)
-    for x, inward in ((low, 1), (high, -1)):
-        axes.plot([x], [y], zorder=3, clip_on=False, **_bracket(inward))
+    axes.plot([low], [y], zorder=3, clip_on=False, **(_GOES_ON if goes_on else _bracket(1)))
+    axes.plot([high], [y], zorder=3, clip_on=False, **_bracket(-1))
 
 
 def _bracket(inward: int) -> dict[str, Any]:
@@ -230,6 +235,7 @@ def _bracket(inward: int) -> dict[str, Any]:
 _THICK: dict[str, Any] = {"markeredgewidth": 2}
 _CAP: dict[str, Any] = {"color": BLUE, "marker": "|", "markersize": 9} | _THICK
 _ARROW: dict[str, Any] = {"color": BLUE, "markersize": 8}
+_GOES_ON: dict[str, Any] = _ARROW | {"color": ORANGE, "marker": "<"}
 _DOT: dict[str, Any] = {"color": BLUE, "marker": "o", "markersize": 7, "markeredgewidth": 0}
 _DASHED: dict[str, Any] = {"linewidth": 2, "linestyle": (0, (3, 1.5))}
 
@@ -278,7 +284,8 @@ def _key_strokes(key: str) -> list[tuple[tuple[float, ...], dict[str, Any]]]:
         return [((0, 0.32), {"linewidth": 2.5} | _CAP), ((0.16,), _DOT)]
     if key == _KEY_BOUNDS:
         return [((0, 0.32), {"color": ORANGE} | _DASHED), ((0,), _bracket(1)), ((0.32,), _bracket(-1))]
-    return [((0, 0.32), {"color": PALE, "linewidth": 11, "solid_capstyle": "butt"})]
+    sides = {"color": EDGE, "marker": "|", "markersize": 11, "markeredgewidth": 0.8, "linestyle": "none"}
+    return [((0, 0.32), {"color": PALE, "linewidth": 11, "solid_capstyle": "butt"}), ((0, 0.32), sides)]
 
 
 def _stroke(figure: Figure, xs: Sequence[float], y: float, style: dict[str, Any]) -> None:

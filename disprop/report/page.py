@@ -53,12 +53,26 @@ def render_page(inputs: ReportInputs) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["css_string"] = css_string
     return environment.get_template("report.html.j2").render(context(inputs))
+
+
+def css_string(text: str) -> str:
+    """The text as a CSS string, every sign but letters, digits, space and full stop as its number.
+
+    >>> print(css_string("Dyfed Powys: 2019"))
+    "Dyfed Powys\\3a  2019"
+    """
+    from markupsafe import Markup
+
+    plain = "".join(sign if sign.isalnum() or sign in " ." else f"\\{ord(sign):x} " for sign in text)
+    return Markup(f'"{plain}"')
 
 
 def context(inputs: ReportInputs) -> dict[str, Any]:
     """Everything that the template prints."""
     period = period_name(inputs.first, inputs.last)
+    title = f"{inputs.force_name}: stop and search, {period}"
     ratios, rates = inputs.rows("rate_ratio"), inputs.rows("search_rate")
     confidences = sorted({row["confidence"] for row in [*rates, *ratios] if row["confidence"] is not None})
     return {
@@ -70,6 +84,7 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "lead": lead(inputs.one("search_rate_all"), inputs.force_name, period),
         "answers": answers(ratios, rates) if ratios else [],
         "find": share_sentence(inputs.one("linked_find_all"), LINKED_FIND.of, LINKED_FIND.what, LINKED_FIND.asked),
+        "running": f"{SYNTHETIC_MARK}. {title}" if inputs.synthetic else title,
         "right": times_in_100(confidences[0]) if confidences else "",
         "holes": holes_notice(inputs),
         "sections": [*result_sections(inputs), *foot_sections(inputs)],

@@ -392,7 +392,7 @@ def shares_title(rows: Sequence[Row], whole: Row | None, of: str, what: str) -> 
     shown = groups if whole is None else [whole]
     given = sorted(row["estimate"] for row in shown if row["estimate"] is not None)
     known = ", where it is known" if any(beyond_interval(row) for row in shown) else ""
-    if whole is not None and _reserve(whole):
+    if whole is not None and whole["estimate"] is not None and _reserve(whole):
         return f"Share of {of} that {what}"
     if given and len(given) == len(shown):
         amount = _in_each_group(given, of) if whole is None else _amount(given[0], of)

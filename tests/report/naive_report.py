@@ -66,7 +66,20 @@ def _named_ends(share: float, shown: Decimal, nearly_all: str) -> str:
 def span(low: float | None, high: float | None, style) -> str:
     if low is None and high is None:
         return "[x]"
-    return f"{style(low)} or more" if high is None else f"{style(low)} to {style(high)}"
+    if high is None:
+        return f"{style(low)} or more"
+    if low != high and style(low) == style(high):
+        style = finer(style)
+    return f"{style(low)} to {style(high)}"
+
+
+def finer(style):
+    """One more place for limits that would look alike."""
+    if style is rate:
+        return lambda value: "0" if value == 0 else f"{rounded(value, 2):,}"
+    if style is ratio:
+        return lambda value: ratio(value, 2)
+    return percent_1 if style is percent else style
 
 
 def bounds(low: float | None, high: float | None, style) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from disprop.report.caveats import caveats, questions
-from disprop.report.foot import unknown
+from disprop.report.foot import NAMES, coverage_section, method, unknown
 from disprop.report.words import RATIO_SAID
 from tests.report import naive_report as naive
 from tests.report.cases import case
@@ -23,16 +23,16 @@ ASKED = {
     "holes": "What happened to the records of",
     "labels": "Can the force put right the rows and labels",
 }
-ALWAYS = {"where", "unknown", "grounds", "children"}
+ALWAYS = {"unknown", "grounds", "children"}
 
 
 @pytest.mark.parametrize(
     ("name", "more"),
     [
-        ("whole", {"reasons", "finds", "flag"}),
-        ("given", {"reasons", "finds", "flag", "labels", "video"}),
-        ("refused", {"reasons", "no finds", "video", "labels"}),
-        ("covered", {"reasons", "no finds", "flag", "holes", "labels", "video"}),
+        ("whole", {"where", "reasons", "finds", "flag"}),
+        ("given", {"where", "reasons", "finds", "flag", "labels", "video"}),
+        ("refused", {"where", "reasons", "no finds", "video", "labels"}),
+        ("covered", {"where", "reasons", "no finds", "flag", "holes", "labels", "video"}),
         ("no residents", {"no finds", "flag", "labels", "video"}),
     ],
 )
@@ -72,8 +72,40 @@ def test_what_the_unknown_could_change_is_what_the_bounds_say(name):
     ratios = [row for row in inputs.rows("rate_ratio") if row["verdict"] in RATIO_SAID]
     assert ratios
     for row in ratios:
-        said = f"{row['group']} {naive.span(row['bound_low'], row['bound_high'], naive.ratio)} times"
+        said = f"{row['group']} {naive.bounds(row['bound_low'], row['bound_high'], naive.ratio)} times"
         assert said in table.rows[0][2]
     assert table.rows[0][1] == naive.count(ratios[0]["n_unknown"])
     find = inputs.one("linked_find_all")
-    assert table.rows[1][2] == f"{naive.span(find['bound_low'], find['bound_high'], naive.percent)} of all searches"
+    assert len(table.rows) == 1 + (find["n_unknown"] > 0)
+    if find["n_unknown"]:
+        said = naive.bounds(find["bound_low"], find["bound_high"], naive.percent)
+        assert table.rows[1][2] == f"{said} of all searches"
+
+
+def test_what_is_known_for_every_search_is_not_listed_as_unknown():
+    inputs = case("given")
+    known = {name: frame.assign(n_unknown=0) for name, frame in inputs.results.items()}
+    blocks = unknown(replace(inputs, results=known)).blocks
+    assert not [block for block in blocks if block.kind == "table" and block.name == "unknown"]
+
+
+def test_notes_of_another_force_stay_out_and_months_are_named():
+    inputs = case("small")
+    note = "in another London month than its file: {} 2019-04 -> 2019-05"
+    notes = {note.format("kent"): 2, note.format("west-midlands"): 3, "byte order mark": 1}
+    blocks = coverage_section(replace(inputs, account=replace(inputs.account, notes=notes))).blocks
+    table = next(block for block in blocks if block.kind == "table" and block.name == "notes")
+    assert table.rows == (
+        ("in the file of April 2019, but in May 2019 by UK time: counted in May 2019", "3"),
+        ("byte order mark", "1"),
+    )
+    assert any("of other forces" in block.text for block in blocks if block.kind == "paragraph")
+
+
+def test_every_interval_printed_has_its_method():
+    shares = {"possession_only", "arrest", "linked_find", "more_thorough", "share_on_video", "positive_outcome"}
+    inputs = case("whole")
+    made = {name for name in shares if any(row["low"] is not None for row in inputs.rows(name))}
+    assert "possession_only" in made
+    table = next(block for block in method(inputs).blocks if block.kind == "table" and block.name == "methods")
+    assert made <= {name for name, label in NAMES.items() if label in [row[0] for row in table.rows]}

@@ -108,7 +108,7 @@ def test_shares_are_those_of_the_rows(inputs, page, frame):
         assert bare(cells[3]) == naive.percent_1(row["estimate"])
         assert cells[4:6] == [naive.span(row["low"], row["high"], naive.percent_1), naive.count(row["n_unknown"])]
         bounds = naive.bounds(row["bound_low"], row["bound_high"], naive.percent_1)
-        assert cells[6] == (bounds if row["n_unknown"] else "[z]")
+        assert cells[6] == (bounds if row["n_unknown"] or row["estimate"] is None else "[z]")
 
 
 def test_the_answer_gives_each_comparison_its_own_figures(inputs, page):
@@ -261,7 +261,11 @@ def test_no_forbidden_word_reaches_a_reader(page):
 
 
 def test_the_caveats_fit_the_figures(inputs, page):
-    assert "Residents are not the people who were there to be searched" in page.text
+    given = any(row["low"] is not None for name in ("search_rate", "search_rate_all") for row in inputs.rows(name))
+    assert ("Residents are not the people who were there to be searched" in page.text) == given
+    compared = any(row["low"] is not None for row in inputs.rows("rate_ratio"))
+    assert ("A ratio describes groups in an area." in page.text) == compared
+    assert ("Does the difference hold inside each area" in page.text) == compared
     assert "Equal find rates" in page.text
     hole = inputs.coverage["state"].isin(["missing", "suspected partial"]).any()
     assert ("is not a month without searches" in page.text) == hole
@@ -340,7 +344,8 @@ def test_a_share_of_the_whole_force_heads_its_part():
     row = replace(inputs, results={"a": whole}).one("a")
     said = f"About {naive.percent(row['estimate'])} of searches led to an arrest"
     assert page.drawings[0].title.startswith(said)
-    assert f"{said} ({naive.count(row['numerator'])} of {naive.count(row['denominator'])};" in page.text
+    known = " where it is known" if row["n_unknown"] else ""
+    assert f"{said} ({naive.count(row['numerator'])} of {naive.count(row['denominator'])}{known};" in page.text
     assert page.body("arrest")[-1][:2] == ["All searches", naive.count(row["numerator"])]
 
 

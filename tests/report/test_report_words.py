@@ -8,6 +8,7 @@ from disprop.measures.exposed import CITY, PERCEIVED
 from disprop.measures.verdicts import DEPENDS, HOLDS, VERDICTS
 from disprop.report.remarks import remark, remarks
 from disprop.report.words import CHIPS, answers, comparison, lead, ratios_title, share_sentence, shares_title, two_rules
+from disprop.report.tables import shares_table
 from tests.report.cases import CASES, case
 
 RATES = [{"group": "White", "numerator": 9629.0}]
@@ -93,10 +94,29 @@ def test_what_depends_on_the_unknown_says_so(verdict):
     if verdict == "too few to say":
         assert said.endswith("Whether more could be said depends on the 1,120 searches where ethnicity is not known.")
     else:
+        why = " At 2.6 times, its interval would reach below 1.25." if verdict == "higher" else ""
         assert said.endswith(
             "This depends on the 1,120 searches where ethnicity is not known: were all of them of White people, it "
-            "would be 2.6 times the rate; were all of them of Black people, 3.8 times."
+            f"would be 2.6 times the rate; were all of them of Black people, 3.8 times.{why}"
         )
+
+
+def test_why_a_lower_rate_depends_though_it_is_lower_at_both_bounds():
+    both = row("lower", verdict_holds=DEPENDS, bound_low=0.5, bound_high=0.72)
+    assert comparison(both, RATES).endswith(" At 0.7 times, its interval would reach above 0.8.")
+    reaches = row("higher", verdict_holds=DEPENDS, bound_low=1.2)
+    assert comparison(reaches, RATES).endswith("were all of them of Black people, 3.8 times.")
+
+
+def test_one_search_is_not_searches():
+    one = row("too few to say", numerator=1.0, n_unknown=1)
+    assert comparison(one, RATES) == (
+        "1 search of Black people, 9,629 of White people: too few to say. This holds whatever the ethnicity of the "
+        "people in the 1 search where it is not known."
+    )
+    assert lead({"numerator": 1.0, "estimate": None, "flag": ""}, "Gwent", "April 2019").startswith(
+        "Gwent recorded 1 search of people in April 2019."
+    )
 
 
 def test_with_nothing_unknown_nothing_is_said_to_hold():
@@ -145,10 +165,13 @@ def test_the_title_of_the_comparisons_promises_no_more_than_holds():
 def test_the_lead_without_a_rate_gives_the_reason():
     one = {"numerator": 2837.0, "estimate": None, "flag": "not computable: missing 2019-08"}
     assert lead(one, "Gwent", "April 2019") == (
-        "Gwent recorded 2,837 searches of people, April 2019. A rate for its residents cannot be given: no records "
+        "Gwent recorded 2,837 searches of people in April 2019. A rate for its residents cannot be given: no records "
         "were submitted for August 2019."
     )
     assert lead(None, "Gwent", "April 2019") == "Gwent, April 2019."
+    assert lead(one, "Gwent", "April 2019 to May 2019").startswith(
+        "Gwent recorded 2,837 searches of people from April 2019 to May 2019. "
+    )
 
 
 # Shares ------------------------------------------------------------------------------------------------------------
@@ -187,6 +210,9 @@ REFUSED = SHARE | {
 
 def test_a_share_given_bounded_and_refused():
     assert share_sentence(GIVEN, "searches", "found it") == (
+        "About 21% of searches found it (377 of 1,769 where it is known; 95% interval 20% to 23%)."
+    )
+    assert share_sentence(GIVEN | {"n_unknown": 0}, "searches", "found it") == (
         "About 21% of searches found it (377 of 1,769; 95% interval 20% to 23%)."
     )
     assert share_sentence(SHARE, "searches", "found it") == (
@@ -194,9 +220,37 @@ def test_a_share_given_bounded_and_refused():
         "not known."
     )
     assert share_sentence(REFUSED, "searches", "found it") == (
-        "What share of searches found it cannot be said: 61 of the 61 records that should answer this leave it blank."
+        "What share of searches found it cannot be said: none of the 61 records that should answer this does."
+    )
+    assert share_sentence(REFUSED, "searches", "found it", "those with an outcome").endswith(
+        "none of the 61 records that should answer this does (those with an outcome)."
     )
     assert share_sentence(None, "searches", "found it") == ""
+
+
+NONE = (
+    GIVEN
+    | {"numerator": 0.0, "estimate": 0.0, "low": 0.0, "high": 0.002, "bound_low": 0.0, "bound_high": 0.0}
+    | {"n_unknown": 0}
+)
+LACKING = NONE | {"flag": "no label of Arrest occurs in any month of gwent: its list of outcomes may lack it"}
+
+
+def test_none_and_all_are_words():
+    assert share_sentence(NONE, "searches", "did") == (
+        "None of the searches did (0 of 1,769; 95% interval 0% to 0.2%)."
+    )
+    assert shares_title([], NONE, "searches", "did") == "None of the searches did"
+    every = GIVEN | {"numerator": 1769.0, "estimate": 1.0, "low": 0.99, "high": 1.0, "bound_high": 1.0, "n_unknown": 0}
+    assert shares_title([], every, "searches", "did") == "All of the searches did"
+
+
+def test_no_share_of_none_stands_alone_where_the_outcome_may_be_one_that_cannot_be_recorded():
+    said = share_sentence(LACKING, "searches", "led to an arrest")
+    assert said.endswith('But no record of the force carries the outcome "Arrest": its list of outcomes may lack it.')
+    assert shares_title([LACKING], LACKING, "searches", "led to an arrest") == "Share of searches that led to an arrest"
+    noted = shares_table("arrest", "Arrests", "Arrests", [LACKING], LACKING).notes
+    assert noted == ('No record of the force carries the outcome "Arrest": its list of outcomes may lack it.',)
 
 
 def test_a_share_over_a_hole_says_so():
