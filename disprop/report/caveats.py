@@ -223,8 +223,8 @@ def _ask_finds(inputs: ReportInputs) -> str:
         return ""
     if row["estimate"] is None:
         return (
-            f"Whether the item searched for was found is not known for {counted(row['n_unknown'], 'search')}. When will "
-            "it be recorded for every search, also where nothing further was done?"
+            f"Whether the item searched for was found is not known for {counted(row['n_unknown'], 'search')}. When "
+            "will it be recorded for every search, also where nothing further was done?"
         )
     return "Do find rates differ by what is searched for, and does that explain how they differ between groups?"
 

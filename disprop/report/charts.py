@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, INK, GREY, PALE, EDGE = "#12436D", "#E0601C", "#3D3D3D", "#BFBFBF", "#E4EDF5", "#7A8794"
-"""Of the Government Analysis Function palette, but for the band, its edges, and an orange that is darker: what carries a
-meaning stands out by 3 to 1 or more from white and from the band, as WCAG asks."""
+"""Of the Government Analysis Function palette, but for the band, its edges, and an orange that is darker: what carries
+a meaning stands out by 3 to 1 or more from white and from the band, as WCAG asks."""
 
 WIDE, NARROW = 7.4, 3.45
 """Width of a drawing in units of 100 CSS pixels."""

@@ -130,8 +130,8 @@ class Share:
     """One share of searches as the page tells it: "about 12% of searches led to an arrest".
 
     `frame` is its result frame (that of the whole force is `<frame>_all`), `thing` names it in a heading, `yes` what is
-    counted and `column` the same in a word or two; `of` and `what` are the two sides of its sentence. `asked` says which
-    records should answer, where it is not all of them.
+    counted and `column` the same in a word or two; `of` and `what` are the two sides of its sentence. `asked` says
+    which records should answer, where it is not all of them.
     """
 
     frame: str

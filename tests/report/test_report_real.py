@@ -57,6 +57,9 @@ def test_gwent_with_a_hole(page_of):
     assert "cannot be given: no records were submitted for August 2019" in whole.text
     assert "ratios-table" not in whole.tables
     assert "counted on 11 of 12 months" in covered.text.lower()
+    arrests = 'But no record of the force carries the outcome "Arrest": its list of outcomes may lack it.'
+    assert arrests in whole.text
+    assert arrests in covered.text
     for page in (whole, covered):
         assert page.months.count(("state", "not submitted")) == 1
 

@@ -7,8 +7,8 @@ import pytest
 from disprop.measures.exposed import CITY, PERCEIVED
 from disprop.measures.verdicts import DEPENDS, HOLDS, VERDICTS
 from disprop.report.remarks import remark, remarks
-from disprop.report.words import CHIPS, answers, comparison, lead, ratios_title, share_sentence, shares_title, two_rules
 from disprop.report.tables import shares_table
+from disprop.report.words import CHIPS, answers, comparison, lead, ratios_title, share_sentence, shares_title, two_rules
 from tests.report.cases import CASES, case
 
 RATES = [{"group": "White", "numerator": 9629.0}]
@@ -228,11 +228,8 @@ def test_a_share_given_bounded_and_refused():
     assert share_sentence(None, "searches", "found it") == ""
 
 
-NONE = (
-    GIVEN
-    | {"numerator": 0.0, "estimate": 0.0, "low": 0.0, "high": 0.002, "bound_low": 0.0, "bound_high": 0.0}
-    | {"n_unknown": 0}
-)
+KNOWN = GIVEN | {"n_unknown": 0}
+NONE = KNOWN | {"numerator": 0.0, "estimate": 0.0, "low": 0.0, "high": 0.002, "bound_low": 0.0, "bound_high": 0.0}
 LACKING = NONE | {"flag": "no label of Arrest occurs in any month of gwent: its list of outcomes may lack it"}
 
 
@@ -241,7 +238,7 @@ def test_none_and_all_are_words():
         "None of the searches did (0 of 1,769; 95% interval 0% to 0.2%)."
     )
     assert shares_title([], NONE, "searches", "did") == "None of the searches did"
-    every = GIVEN | {"numerator": 1769.0, "estimate": 1.0, "low": 0.99, "high": 1.0, "bound_high": 1.0, "n_unknown": 0}
+    every = KNOWN | {"numerator": 1769.0, "estimate": 1.0, "low": 0.99, "high": 1.0, "bound_low": 1, "bound_high": 1}
     assert shares_title([], every, "searches", "did") == "All of the searches did"
 
 
