@@ -1,4 +1,4 @@
-"""Tasks on a Dask cluster: each is done on some worker, their results are merged there in a tree, one comes back.
+"""Tasks on a Dask cluster: each is done on some worker, their results are merged there in a tree, a few come back.
 
 Nothing is known here of records or tallies. What crosses the network is the tasks as given (paths and settings) and
 what they return. When a worker dies, the scheduler has its tasks done again elsewhere: a task's result is a value under
@@ -14,9 +14,11 @@ from uuid import uuid4
 
 from disprop.errors import DispropError, UsageError
 
-TASKS_A_THREAD = 3
+TASKS_A_THREAD = 2
 """So many that the last to finish is not waited for long, so few that their results are small beside their work."""
-FAN_IN = 4
+FAN_IN = 8
+"""Results merged at a time, and most that come back: so many are merged here as quickly as on a worker, and not sent
+twice."""
 PATIENCE = "30s"
 
 
@@ -45,8 +47,8 @@ def tasks_for(client: Any) -> int:
 
 def run(
     client: Any, task: Callable[[int, Any], Any], pieces: Sequence[Any], merge: Callable[[Sequence[Any]], Any]
-) -> Any:
-    """`merge` of `task(number, piece)` for every piece, in a tree.
+) -> list[Any]:
+    """`task(number, piece)` for every piece, merged in a tree until at most FAN_IN results are left.
 
     task and merge: functions of a module that the workers can import, or partials of such. `merge` takes one result or
     several, and may be given the result of a merge.
@@ -60,7 +62,7 @@ def run(
         client.submit(task, number, piece, key=f"{name}-{number}", pure=False) for number, piece in enumerate(pieces)
     ]
     level = 0
-    while len(futures) > 1 or level == 0:
+    while len(futures) > FAN_IN:
         level += 1
         groups = [futures[at : at + FAN_IN] for at in range(0, len(futures), FAN_IN)]
         futures = [
@@ -68,6 +70,6 @@ def run(
             for number, group in enumerate(groups)
         ]
     try:
-        return futures[0].result()
+        return list(client.gather(futures))
     except KilledWorker as why:
         raise DispropError(f"workers died again and again of one task ({why}); give them more memory") from why

@@ -143,28 +143,59 @@ def unpack(packed: Mapping[str, Any]) -> Partial:
 
 def merged(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Packed counts of several tasks, or groups of tasks, as one; raises BalanceError when a task is in two of them."""
+    margins = _margins(several)
+    tallies = [_merged_cells(cells) for cells in zip(*(one["tallies"] for one in several), strict=True)]
+    return {"tallies": tallies, "rules": margins.rules, "found": margins.found}
+
+
+def unpacked(several: Sequence[Mapping[str, Any]]) -> Partial:
+    """What `unpack(merged(several))` is."""
+    margins = _margins(several)
+    margins.tallies = [_summed_cells(cells) for cells in zip(*(one["tallies"] for one in several), strict=True)]
+    return margins
+
+
+def _margins(several: Sequence[Mapping[str, Any]]) -> Partial:
+    """Rules and tasks of packed counts, without their tallies."""
     margins = Partial([])
     for one in several:
         margins.add(Partial([], dict(one["rules"]), dict(one["found"])))
-    tallies = [_merged_cells(cells) for cells in zip(*(one["tallies"] for one in several), strict=True)]
-    return {"tallies": tallies, "rules": margins.rules, "found": margins.found}
+    return margins
 
 
 def _merged_cells(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Packed counts of one tally added up without a block of cells for each key of each task."""
     if any("number" in one for one in several):
         return _packed(_added([_unpacked(one) for one in several]))
-    keys = list(dict.fromkeys(tuple(key) for one in several for key in one["keys"]))
-    shape = next((one["shape"] for one in several if one["keys"]), ())
+    return _packed_cells(*_added_blocks(several))
+
+
+def _summed_cells(several: Sequence[Mapping[str, Any]]) -> Cells:
+    """Packed counts of one tally, added up."""
+    if any("number" in one for one in several):
+        return _added([_unpacked(one) for one in several])
+    keys, shape, every, unmapped = _added_blocks(several)
+    blocks = every.reshape(len(keys), *shape)
+    return Cells({key: blocks[i] for i, key in enumerate(keys)}, unmapped)
+
+
+def _added_blocks(
+    several: Sequence[Mapping[str, Any]],
+) -> tuple[list[Key], tuple[int, ...], np.ndarray, dict[str, int]]:
+    """Keys, shape of a block, all blocks one after another, and labels that no codelist knows."""
+    keys: list[Key] = list(dict.fromkeys(tuple(key) for one in several for key in one["keys"]))
+    shape = next((tuple(one["shape"]) for one in several if one["keys"]), ())
     size, place = int(np.prod(shape, dtype=np.int64)), {key: i for i, key in enumerate(keys)}
     every = np.zeros(len(keys) * size, dtype=np.int64)
     unmapped: dict[str, int] = {}
     for one in several:
         at = np.cumsum(one["steps"], dtype=np.int64)
         runs = np.array([place[tuple(key)] for key in one["keys"]], dtype=np.int64)
-        every[runs[at // size] * size + at % size] += one["counts"]  # no position comes twice in one task
+        if not np.array_equal(runs, np.arange(len(runs))):
+            at += (runs - np.arange(len(runs)))[at // size] * size
+        every[at] += one["counts"]  # no position comes twice in one task
         unmapped = merge_counts(unmapped, one["unmapped"])
-    return _packed_cells(keys, shape, every, unmapped)
+    return keys, shape, every, unmapped
 
 
 def _added(several: Sequence[Cells]) -> Cells:

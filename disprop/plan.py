@@ -23,7 +23,7 @@ from disprop.errors import InputRefused, MultiChoiceError, UsageError
 from disprop.fused import FORCE_RULE, PERIOD_RULE, VEHICLE_RULE, count_fused, describe, plan_fused
 from disprop.kernels.counts import count_cells
 from disprop.numbered import Numbered, force_entries, month_entries
-from disprop.partial import Cells, Partial, Wanted, is_numbered, merged, pack, unpack
+from disprop.partial import Cells, Partial, Wanted, is_numbered, merged, pack, unpacked
 from disprop.provenance import Account, merge_counts
 from disprop.records import HOUR, VEHICLE_ONLY, AxisSpec, Source, axis_spec, is_source, split_items
 from disprop.tallies import Axis, Scope, Tally, coded_axis, month_axis, open_axis, period
@@ -115,7 +115,7 @@ def _scan_on_cluster(
     if not hasattr(records, "split"):
         raise UsageError(f"{type(records).__name__} cannot be counted on a cluster; give paths of CSV or Parquet")
     pieces = records.split(tasks_for(client))
-    counted = unpack(run(client, partial(_count_piece, specs=specs, request=request), pieces, merged))
+    counted = unpacked(run(client, partial(_count_piece, specs=specs, request=request), pieces, merged))
     counted.check(range(len(pieces)))
     records.gather(counted.found[number] for number in range(len(pieces)))
     cubes = [_Cube(axes) for axes in specs]

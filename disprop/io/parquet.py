@@ -388,16 +388,14 @@ class Parquet:
     # Tasks for a cluster
 
     def split(self, tasks: int) -> list[Parquet]:
-        """The same records as about so many sources that can be sent to another process, each row group in one."""
+        """The same records as at most so many sources that can be sent to another process, each row group in one."""
         if self._quarantine is not None:
             raise UsageError("a quarantine file cannot be written from a cluster; leave out the one or the other")
-        total = sum(piece.rows for piece in self._pieces)
-        share = -(-total // tasks)
-        several: list[list[Piece]] = [[]]
+        total, before = sum(piece.rows for piece in self._pieces), 0
+        several: list[list[Piece]] = [[] for _ in range(tasks)]
         for piece in self._pieces:
-            if several[-1] and sum(one.rows for one in several[-1]) + piece.rows > share:
-                several.append([])
-            several[-1].append(piece)
+            several[min((2 * before + piece.rows) * tasks // max(2 * total, 1), tasks - 1)].append(piece)
+            before += piece.rows
         return [self._only(pieces) for pieces in several if pieces]
 
     def _only(self, pieces: Sequence[Piece]) -> Parquet:

@@ -11,14 +11,14 @@ import pytest
 from pyarrow import parquet
 
 import disprop as dp
-from disprop import plan
+from disprop import cluster, plan
 from disprop.errors import BalanceError, InputRefused, UsageError
-from disprop.partial import Cells, Partial, merged, pack, unpack
+from disprop.partial import Cells, Partial, merged, pack, unpack, unpacked
 
 distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
 
 HERE = Path(__file__).resolve().parent
-WANTED = [["ethnicity_self", "linked"], ["gender"]]
+WANTED = [["ethnicity_self", "linked"], ["gender"], ["area", "ethnicity_self_19"]]
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def scheduler(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("cluster")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(HERE))  # workers that are started later import `cluster_tasks` too
-        with distributed.LocalCluster(**settings, local_directory=str(folder)) as cluster:
-            yield cluster.scheduler_address
+        with distributed.LocalCluster(**settings, local_directory=str(folder)) as running:
+            yield running.scheduler_address
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,15 @@ def months():
 
 @pytest.fixture(scope="module")
 def parquet_folder(months, tmp_path_factory):
-    """The records in no order over several files of several row groups."""
+    """The records in no order over several files of several row groups, areas in another order in each file."""
     folder = tmp_path_factory.mktemp("parquet")
     shuffled = months.take(pa.array(np.random.default_rng(3).permutation(len(months))))
     for i in range(4):
-        parquet.write_table(shuffled.slice(i * 1300, 1300), folder / f"{i}.parquet", row_group_size=300)
+        table = shuffled.slice(i * 1300, 1300)
+        areas = pa.array([f"E{(j * j + 37 * i) % 400:08d}" if j % 50 else None for j in range(len(table))])
+        at = table.schema.get_field_index("area")
+        table = table.append_column("area", areas) if at < 0 else table.set_column(at, "area", areas)
+        parquet.write_table(table, folder / f"{i}.parquet", row_group_size=300)
     return folder
 
 
@@ -83,12 +87,22 @@ def test_an_archive_on_a_cluster(client, csv_folder, tmp_path):
     assert equal(dp.scan(tmp_path / "all.zip", WANTED, client=client), dp.scan(tmp_path / "all.zip", WANTED))
 
 
-def test_a_worker_killed_in_the_middle(client, parquet_folder, tmp_path, monkeypatch):
+def test_areas_on_a_cluster(client, parquet_folder):
+    """Codes of an open list come to each task in an order of their own; the tally is the same to the last cell."""
+    tally = dp.tally(parquet_folder, by=["area", "gender"], client=client)
+    assert len(tally.axis("area")) > 100
+    assert tally == dp.tally(parquet_folder, by=["area", "gender"])
+
+
+@pytest.mark.parametrize("fan_in", [cluster.FAN_IN, 2], ids=["merged here", "merged in a tree of workers"])
+def test_a_worker_killed_in_the_middle(fan_in, client, parquet_folder, tmp_path, monkeypatch):
     """It dies with a task counted and not yet delivered; another counts it again, and it stands once in the tally."""
     from functools import partial
 
     from cluster_tasks import die_once
 
+    monkeypatch.setattr(cluster, "FAN_IN", fan_in)
+    monkeypatch.setattr(cluster, "TASKS_A_THREAD", 4)
     mark = tmp_path / "killed"
     before = set(client.nthreads())
     monkeypatch.setattr(plan, "_count_piece", partial(die_once, mark=str(mark)))
@@ -155,6 +169,16 @@ def test_merging_in_any_grouping():
         whole.check(range(3))
 
 
+def test_a_few_results_are_added_up_as_they_are_merged():
+    several = [a_partial(task, n) for task, n in enumerate((1, 70_000, 3_000_000_000))]
+    several.append(pack(Partial([Cells({("surrey", 590, ""): np.array([[5, 0]])})], {}, {3: 1})))
+    one, other = unpacked(several), unpack(merged(several))
+    assert (one.rules, one.found, one.tallies[0].unmapped) == (other.rules, other.found, other.tallies[0].unmapped)
+    counts = {key: cells.tolist() for key, cells in one.tallies[0].counts.items()}
+    assert counts == {("kent", 591, ""): [[0, 3_000_070_001]], ("surrey", 590, ""): [[5, 0]]}
+    assert counts == {key: cells.tolist() for key, cells in other.tallies[0].counts.items()}
+
+
 def test_a_task_is_never_counted_twice_or_left_out():
     with pytest.raises(BalanceError, match="task 1 was counted twice"):
         merged([a_partial(0, 1), a_partial(1, 1), a_partial(1, 1)])
@@ -177,7 +201,6 @@ def test_the_command_line(scheduler, csv_folder):
 def test_no_scheduler_there(csv_folder, monkeypatch):
     from click.testing import CliRunner
 
-    from disprop import cluster
     from disprop.cli import cli
 
     monkeypatch.setattr(cluster, "PATIENCE", "1s")
