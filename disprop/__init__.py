@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from disprop.coverage import month_coverage
     from disprop.io.census import census
     from disprop.io.declared import read_breaks, read_similar_groups
-    from disprop.io.force_tables import read_force_reports, read_force_tables
+    from disprop.io.force.met import read_met_force
+    from disprop.io.force.tables import read_force_reports, read_force_tables
     from disprop.io.frames import read_frame
-    from disprop.io.mapped import read_mapped
-    from disprop.io.mapping_check import check_mapping
-    from disprop.io.mapping_propose import propose_mapping
-    from disprop.io.met_force import read_met_force
+    from disprop.io.mapping.check import check_mapping
+    from disprop.io.mapping.extracts import read_mapped
+    from disprop.io.mapping.propose import propose_mapping
     from disprop.io.parquet import read_parquet
     from disprop.io.police_uk import read_police_uk
     from disprop.io.store.reader import open_store
@@ -105,7 +105,7 @@ _HOMES = {
     "bounds_with_video": "measures.video.unlinked",
     "census": "io.census",
     "change_points": "measures.series",
-    "check_mapping": "io.mapping_check",
+    "check_mapping": "io.mapping.check",
     "clock_conventions": "measures.marks",
     "compliant_handcuffing_share": "measures.force.shares",
     "control_chart": "measures.series",
@@ -148,7 +148,7 @@ _HOMES = {
     "person_tally": "persons",
     "positive_outcome_share": "measures.shares",
     "possession_only_share": "measures.drugs",
-    "propose_mapping": "io.mapping_propose",
+    "propose_mapping": "io.mapping.propose",
     "rank_range": "measures.forces",
     "rate_change": "measures.change",
     "rate_ratio": "measures.ratios",
@@ -158,12 +158,12 @@ _HOMES = {
     "ratio_against_rest": "measures.change",
     "read_boundaries": "areas",
     "read_breaks": "io.declared",
-    "read_force_reports": "io.force_tables",
-    "read_force_tables": "io.force_tables",
+    "read_force_reports": "io.force.tables",
+    "read_force_tables": "io.force.tables",
     "read_frame": "io.frames",
     "read_key": "keys",
-    "read_mapped": "io.mapped",
-    "read_met_force": "io.met_force",
+    "read_mapped": "io.mapping.extracts",
+    "read_met_force": "io.force.met",
     "read_parquet": "io.parquet",
     "read_police_uk": "io.police_uk",
     "read_similar_groups": "io.declared",

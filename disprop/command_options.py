@@ -225,7 +225,7 @@ def _reading_on(asked: Asked, scheduler: str | None, kind: str | None) -> Iterat
 def _reading_here(asked: Asked, kind: str | None) -> Iterator[Any]:
     """The records behind the paths, with progress when a person is watching; or those of a record store."""
     if asked.mapping is not None:
-        from disprop.io.mapped import read_mapped
+        from disprop.io.mapping.extracts import read_mapped
 
         with progress_bar() as show:
             yield read_mapped(
@@ -239,7 +239,7 @@ def _reading_here(asked: Asked, kind: str | None) -> Iterator[Any]:
         yield open_store(asked.source[0], kind=kind or asked.kind)
         return
     if (kind or asked.kind) == "force_report":
-        from disprop.io.force_files import read_force_files
+        from disprop.io.force.files import read_force_files
 
         with progress_bar() as show:
             yield read_force_files(*asked.source, force=asked.force, quarantine=asked.quarantine, progress=show)

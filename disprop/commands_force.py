@@ -80,7 +80,7 @@ def published(
       disprop force published tables.ods --show uses --by tactic_class
       disprop force published tables.ods --show ratio --by force --perceived --format csv
     """
-    from disprop.io.force_tables import read_force_reports, read_force_tables
+    from disprop.io.force.tables import read_force_reports, read_force_tables
     from disprop.measures.force.rates import force_rate, force_ratio
 
     axes = [axis for axis in split_axes(by) if axis != group]
@@ -229,7 +229,7 @@ def search(
 def _reports(asked: Asked, axes: list[str]) -> Tally:
     """Force reports; or uses of tactics, where a published spreadsheet is given."""
     if len(asked.source) == 1 and asked.source[0].lower().endswith((".ods", ".xlsx")):
-        from disprop.io.force_tables import read_force_tables
+        from disprop.io.force.tables import read_force_tables
 
         group = next((axis for axis in axes if axis in GROUPS), GROUPS[0])
         return read_force_tables(asked.source[0], by=group).tactics

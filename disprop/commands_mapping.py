@@ -35,7 +35,7 @@ def init(file: str, kind: str | None, out: str | None) -> int:
     \b
     Exit codes: 0 nothing to settle, 2 usage, 3 file refused, 4 edits are listed.
     """
-    from disprop.io.mapping_propose import propose_mapping
+    from disprop.io.mapping.propose import propose_mapping
 
     found = propose_mapping(file, kind=kind)
     if out is None:
@@ -65,7 +65,7 @@ def check(mapping: str, file: tuple[str, ...], force: str | None) -> int:
     \b
     Exit codes: 0 every row and value is understood, 2 usage, 3 refused, 4 some rows or values are not.
     """
-    from disprop.io.mapping_check import check_mapping
+    from disprop.io.mapping.check import check_mapping
 
     found = check_mapping(mapping, *file, force=force)
     for line in found.lines():

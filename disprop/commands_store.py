@@ -49,7 +49,7 @@ def add(
 
     without_rows: list[str] = []
     if mapping is not None:
-        from disprop.io.mapped import read_mapped
+        from disprop.io.mapping.extracts import read_mapped
 
         extracts = read_mapped(*source, mapping=mapping, key=key_file, force=force)
         done = add_to(path, extracts)

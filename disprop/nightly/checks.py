@@ -19,7 +19,7 @@ from disprop.errors import (
     UnitMismatch,
     UsageError,
 )
-from disprop.io.mapping import read_mapping
+from disprop.io.mapping.columns import read_mapping
 from disprop.io.store.manifest import read_manifest
 from disprop.io.store.reader import is_store
 from disprop.job import WANTED, measure_all

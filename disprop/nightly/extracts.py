@@ -18,9 +18,9 @@ import numpy as np
 
 from disprop.errors import InputRefused
 from disprop.io.archive import find_members
-from disprop.io.mapped import read_mapped
-from disprop.io.mapping import read_mapping
-from disprop.io.mapping_rows import find_extracts
+from disprop.io.mapping.columns import read_mapping
+from disprop.io.mapping.extracts import read_mapped
+from disprop.io.mapping.files import find_extracts
 from disprop.io.names import is_named_stop_and_search
 from disprop.io.police_uk import read_police_uk
 from disprop.io.store.durable import file_digest, publish

@@ -19,7 +19,7 @@ import numpy as np
 
 from disprop.codelists import codelists
 from disprop.errors import DispropError, InputRefused
-from disprop.io.mapping import DERIVED
+from disprop.io.mapping.columns import DERIVED
 from disprop.io.store import durable
 from disprop.io.store.reader import Store
 from disprop.io.store.sidecars import current_sidecars

@@ -9,8 +9,8 @@ from met_files import layout, tactics, write
 
 import disprop as dp
 from disprop.errors import InputRefused, UsageError
-from disprop.io.force_files import read_force_files
-from disprop.io.met_force import LAYOUT
+from disprop.io.force.files import read_force_files
+from disprop.io.force.met import LAYOUT
 
 CODES = {
     "Compliant handcuffing": "Compliant handcuffing", "Non-compliant handcuffing": "Non-compliant handcuffing",

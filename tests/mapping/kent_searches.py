@@ -1,7 +1,7 @@
 """A small extract of one force, its mapping, and how the tests read it."""
 
-from disprop.io.mapped import read_mapped
-from disprop.io.mapping import parse_mapping
+from disprop.io.mapping.columns import parse_mapping
+from disprop.io.mapping.extracts import read_mapped
 from disprop.keys import KeyedHash
 
 KEY = KeyedHash(b"an invented secret")

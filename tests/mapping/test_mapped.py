@@ -12,8 +12,8 @@ from kent_searches import HEAD, HEADER, KEY, MAPPING, ROW, balanced, read, rows,
 
 from disprop.errors import InputRefused, UsageError
 from disprop.io import rules
-from disprop.io.mapped import read_mapped
-from disprop.io.mapping import parse_mapping
+from disprop.io.mapping.columns import parse_mapping
+from disprop.io.mapping.extracts import read_mapped
 from disprop.plan import tally
 
 # What a row becomes

@@ -9,8 +9,8 @@ from invented_extracts import invented
 
 from disprop.cli import cli
 from disprop.errors import InputRefused
-from disprop.io.mapped import read_mapped
-from disprop.io.mapping_propose import propose_mapping
+from disprop.io.mapping.extracts import read_mapped
+from disprop.io.mapping.propose import propose_mapping
 from disprop.io.store.reader import open_store
 from disprop.keys import KeyedHash
 from disprop.plan import tally

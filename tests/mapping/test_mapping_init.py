@@ -8,10 +8,10 @@ from edits import made
 from invented_extracts import invented
 
 from disprop.errors import UsageError
-from disprop.io.mapped import read_mapped
-from disprop.io.mapping import parse_mapping
-from disprop.io.mapping_check import check_mapping
-from disprop.io.mapping_propose import propose_mapping
+from disprop.io.mapping.check import check_mapping
+from disprop.io.mapping.columns import parse_mapping
+from disprop.io.mapping.extracts import read_mapped
+from disprop.io.mapping.propose import propose_mapping
 from disprop.keys import KeyedHash
 from disprop.plan import tally
 from disprop.synthetic.encounters import TABLES
@@ -261,8 +261,8 @@ def test_no_value_of_an_uncoded_column_stands_in_the_text(tmp_path):
 
 def test_the_tables_of_usual_names_and_values_are_understood():
     from disprop.codelists import labels, normalise
-    from disprop.io.mapping_evidence import known_names, known_values
-    from disprop.io.mapping_place import targets
+    from disprop.io.mapping.evidence import known_names, known_values
+    from disprop.io.mapping.place import targets
     from disprop.records import KINDS
 
     for kind, target, _ in known_names():

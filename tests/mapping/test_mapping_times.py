@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from disprop.io.mapping_times import placed, read_dates_and_times, read_durations, read_times
+from disprop.io.mapping.times import placed, read_dates_and_times, read_durations, read_times
 from disprop.io.rules import DATE_BLANK, DATE_ONLY, DATE_RANGE, DATE_UNREADABLE, FRACTION, NO_OFFSET
 
 LONDON = ZoneInfo("Europe/London")

@@ -3,7 +3,7 @@
 import pytest
 
 from disprop.errors import InputRefused
-from disprop.io.mapping import parse_mapping, read_mapping
+from disprop.io.mapping.columns import parse_mapping, read_mapping
 
 HEAD = 'name = "kent-searches"\nkind = "search"\n'
 WHEN = '[columns]\nWhen = "event_time"\n'

@@ -6,7 +6,7 @@ import pytest
 from test_commands_persons import MAPPING
 
 import disprop as dp
-from disprop.io.mapped import read_mapped
+from disprop.io.mapping.extracts import read_mapped
 from disprop.io.store import add
 from disprop.keys import KeyedHash
 from disprop.persons import names_people, person_tally

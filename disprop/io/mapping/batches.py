@@ -15,10 +15,10 @@ from disprop.io.columns import BLANK_WORDS, place
 from disprop.io.dates import Instants
 from disprop.io.frame_columns import BAD_MONTH, NO_MONTH, months, texts
 from disprop.io.intake import FileAccount, count_months
-from disprop.io.mapping import ColumnMapping, split_role
-from disprop.io.mapping_labels import LabelColumn, coded_array, joined, pseudonyms
-from disprop.io.mapping_rows import Piece
-from disprop.io.mapping_times import (
+from disprop.io.mapping.columns import ColumnMapping, split_role
+from disprop.io.mapping.files import Piece
+from disprop.io.mapping.labels import LabelColumn, coded_array, joined, pseudonyms
+from disprop.io.mapping.times import (
     UNREADABLE,
     Readings,
     distinct,

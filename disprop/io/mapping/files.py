@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from disprop.io.archive import Member, Stream, digest_of
 from disprop.io.csv_rows import CsvRows
 from disprop.io.frame_columns import as_text
-from disprop.io.mapping import ColumnMapping, header_key
+from disprop.io.mapping.columns import ColumnMapping, header_key
 from disprop.io.parquet_files import ENDINGS, MAGIC, refusing
 from disprop.io.rules import (
     BAD_EXTRACT,

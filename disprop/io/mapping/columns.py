@@ -19,7 +19,7 @@ import msgspec
 from disprop.codelists import SCHEMES, codelist, force_code, labels, nearest, normalise
 from disprop.errors import InputRefused, UsageError
 from disprop.io.dates import TIME_ZONES
-from disprop.io.mapping_times import FORMATS, check_formats
+from disprop.io.mapping.times import FORMATS, check_formats
 from disprop.keys import sort_of
 from disprop.records import KINDS, Column, Kind, kind_of
 

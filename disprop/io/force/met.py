@@ -23,10 +23,10 @@ from disprop.errors import UsageError
 from disprop.io.archive import Member, Progress
 from disprop.io.census import census_folder
 from disprop.io.intake import FileAccount
-from disprop.io.mapped import Extracts
-from disprop.io.mapping import ColumnMapping, header_key
-from disprop.io.mapping_rows import Extract, Piece, find_extracts, open_extract
-from disprop.io.mapping_times import distinct
+from disprop.io.mapping.columns import ColumnMapping, header_key
+from disprop.io.mapping.extracts import Extracts
+from disprop.io.mapping.files import Extract, Piece, find_extracts, open_extract
+from disprop.io.mapping.times import distinct
 from disprop.io.quarantine import Quarantine
 from disprop.records import join_items, split_items
 

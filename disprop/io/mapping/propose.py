@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from disprop.codelists import SCHEMES, labels, normalise
-from disprop.io.mapping import NAME_LENGTH, TAKEN, split_role
-from disprop.io.mapping_evidence import ETHNIC_SCHEMES, Seen, coded, schemes_that_know, usual_label
-from disprop.io.mapping_place import (
+from disprop.io.mapping.columns import NAME_LENGTH, TAKEN, split_role
+from disprop.io.mapping.evidence import ETHNIC_SCHEMES, Seen, coded, schemes_that_know, usual_label
+from disprop.io.mapping.files import Extract, find_extracts, open_extract
+from disprop.io.mapping.place import (
     ETHNICITY,
     Placed,
     Target,
@@ -24,7 +25,6 @@ from disprop.io.mapping_place import (
     place_columns,
     separator_of,
 )
-from disprop.io.mapping_rows import Extract, find_extracts, open_extract
 from disprop.records import kind_of
 
 SAMPLE = 50_000

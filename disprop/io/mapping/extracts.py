@@ -22,9 +22,9 @@ from disprop.codelists import force_code, nearest
 from disprop.errors import UsageError
 from disprop.io.archive import Member, Progress, refuse_changed
 from disprop.io.intake import FEWEST_TO_REFUSE, FileAccount, check_balance
-from disprop.io.mapped_rows import Bound, MappedRows
-from disprop.io.mapping import NEUTRAL, ColumnMapping, header_key, read_mapping
-from disprop.io.mapping_rows import Extract, find_extracts, open_extract
+from disprop.io.mapping.batches import Bound, MappedRows
+from disprop.io.mapping.columns import NEUTRAL, ColumnMapping, header_key, read_mapping
+from disprop.io.mapping.files import Extract, find_extracts, open_extract
 from disprop.io.quarantine import Quarantine, QuarantinedRow
 from disprop.io.rules import (
     FORCE_GIVEN,

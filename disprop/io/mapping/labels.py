@@ -12,8 +12,8 @@ import numpy as np
 
 from disprop.codelists import SCHEMES, code_lookup, codelist, labels, normalise
 from disprop.io.columns import BLANK_WORDS
-from disprop.io.mapping import NEUTRAL, ColumnMapping
-from disprop.io.mapping_times import distinct
+from disprop.io.mapping.columns import NEUTRAL, ColumnMapping
+from disprop.io.mapping.times import distinct
 from disprop.io.rules import FREE_TEXT, NO_SCHEME, refuse
 from disprop.keys import KeyedHash
 from disprop.records import join_items

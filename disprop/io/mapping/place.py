@@ -8,8 +8,8 @@ from functools import cached_property
 
 from disprop.codelists import codelist, labels, normalise
 from disprop.errors import UsageError
-from disprop.io.mapping import DERIVED, NEUTRAL, ROLES, split_role
-from disprop.io.mapping_evidence import Seen, coded, known_names, likeness, schemes_that_know, usual_label
+from disprop.io.mapping.columns import DERIVED, NEUTRAL, ROLES, split_role
+from disprop.io.mapping.evidence import Seen, coded, known_names, likeness, schemes_that_know, usual_label
 from disprop.records import KINDS, Column, Kind
 
 ENOUGH, NEAR, VALUES_ALONE = 0.6, 0.07, 0.62

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from disprop.io.mapped import read_mapped
-from disprop.io.mapping import ColumnMapping, read_mapping
+from disprop.io.mapping.columns import ColumnMapping, read_mapping
+from disprop.io.mapping.extracts import read_mapped
 from disprop.io.quarantine import QuarantinedRow
 from disprop.io.rules import UNMAPPED_COLUMN
 from disprop.keys import KeyedHash

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from disprop.errors import InputRefused, UsageError
 from disprop.io.archive import Progress
+from disprop.io.force.met import read_met_force
 from disprop.io.frame_columns import NUMBERS
 from disprop.io.frames import read_frame
-from disprop.io.mapping import header_key
-from disprop.io.mapping_rows import find_extracts
-from disprop.io.met_force import read_met_force
+from disprop.io.mapping.columns import header_key
+from disprop.io.mapping.files import find_extracts
 from disprop.io.parquet_files import MAGIC
 from disprop.records import KINDS
 

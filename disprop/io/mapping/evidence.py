@@ -13,10 +13,10 @@ from pathlib import Path
 
 from disprop.codelists import BLANK, SCHEMES, UNMAPPED, labels, normalise
 from disprop.io.columns import BLANK_WORDS, FLAG_WORDS
-from disprop.io.mapping import NEUTRAL
-from disprop.io.mapping_times import CLOCK, DATED, INSTANT, read_durations, read_times
+from disprop.io.mapping.columns import NEUTRAL
+from disprop.io.mapping.times import CLOCK, DATED, INSTANT, read_durations, read_times
 
-FOLDER = Path(__file__).parent.parent / "_data"
+FOLDER = Path(__file__).parents[2] / "_data"
 ETHNIC_SCHEMES = ("pace2023", "16+1", "hmpps")
 BIRTH = {"birth", "dob", "born"}
 MOST = 0.95
