@@ -37,15 +37,12 @@ def files(tmp_path_factory):
     return folder
 
 
+def with_areas(files, out):
+    return ["--population", files / "residents.parquet", "--areas", files / "areas.json", "--out", out]
+
+
 def test_a_ratio_with_boundaries_has_its_twin(run, files, tmp_path):
-    options = [
-        "--population",
-        files / "residents.parquet",
-        "--areas",
-        files / "areas.json",
-        "--out",
-        tmp_path / "rows.csv",
-    ]
+    options = with_areas(files, tmp_path / "rows.csv")
     code, _, err = run("measure", "rate_ratio", files / "files", "--by", "force", *options, "--format", "csv")
     rows = pd.read_csv(tmp_path / "rows.csv")
     assert code == 0
@@ -55,14 +52,7 @@ def test_a_ratio_with_boundaries_has_its_twin(run, files, tmp_path):
 
 
 def test_the_decomposition_multiplies_to_the_crude_ratio(run, files, tmp_path):
-    options = [
-        "--population",
-        files / "residents.parquet",
-        "--areas",
-        files / "areas.json",
-        "--out",
-        tmp_path / "rows.csv",
-    ]
+    options = with_areas(files, tmp_path / "rows.csv")
     code, _, _ = run("measure", "area_decomposition", files / "files", "--by", "force", *options, "--format", "csv")
     rows = pd.read_csv(tmp_path / "rows.csv").set_index(["ethnicity_self", "measure"])["estimate"]
     assert code == 0
@@ -87,7 +77,7 @@ def test_a_tally_by_area_accounts_for_every_search(run, files, tmp_path):
 
 
 def test_the_report_prints_both_ratios(run, files, tmp_path):
-    options = ["--population", files / "residents.parquet", "--areas", files / "areas.json", "--out", tmp_path]
+    options = with_areas(files, tmp_path)
     assert run("report", files / "files", *options)[0] == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "for the whole force and within its areas" in page

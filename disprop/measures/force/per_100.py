@@ -205,6 +205,17 @@ def _unknown(side: Tally) -> np.ndarray:
     return np.broadcast_to((side.counts - known).sum(axis=over, keepdims=True), side.counts.shape)
 
 
+def _per_100(found: _Sides) -> list[np.ndarray]:
+    """The figure; the least that it can be, if every unknown were below the line; and the most, if above."""
+    pairs = [
+        (found.n, found.of),
+        (found.n, found.of + found.of_unknown),
+        (found.n + found.n_unknown, found.of),
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [top / bottom * PER for top, bottom in pairs]
+
+
 def _frame(found: _Sides, unit: str, note: str, confidence: float) -> pd.DataFrame:
     given = (found.of > 0) & ~found.withheld
     one = np.ones(len(found.n))
@@ -216,15 +227,7 @@ def _frame(found: _Sides, unit: str, note: str, confidence: float) -> pd.DataFra
         dispersion=one,
         confidence=confidence,
     )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        estimate, least, most = (
-            top / bottom * PER
-            for top, bottom in (
-                (found.n, found.of),
-                (found.n, found.of + found.of_unknown),
-                (found.n + found.n_unknown, found.of),
-            )
-        )
+    estimate, least, most = _per_100(found)
     why = np.where(found.withheld, HOLE, np.where(found.of == 0, "nothing to divide by", "")).tolist()
     partly = np.where(found.covered < found.period, PARTLY, "").tolist()
     rows = result_frame(
