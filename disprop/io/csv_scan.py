@@ -227,9 +227,8 @@ class _Scan:
         slots = np.zeros((len(_COLUMNS), kernel.SLOTS), dtype=np.int32)
         last = np.full((len(_COLUMNS), kernel.PLACES), -1, dtype=np.int64)
         regular = kernel.scan(
-            self.text, self.files[0].words, bounds, _roles(self.settings.columns), kernel.DATE_FORM, PLACE_LIMITS,
-            _month_starts(), _FIRST_MONTH, self.found, slots, self.labels, self.known, last, self.codes, self.times,
-            self.degrees,
+            self.text, bounds, _roles(self.settings.columns), PLACE_LIMITS, _month_starts(), _FIRST_MONTH, self.found,
+            slots, self.labels, self.known, last, self.codes, self.times, self.degrees,
         )  # fmt: skip
         strange = np.flatnonzero(self.found[:regular, 2])
         return next((int(i) for i in strange if not _is_utf_8(self.text[bounds[i, 0] : bounds[i, 1]])), regular)

@@ -19,6 +19,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
@@ -135,6 +136,15 @@ def inner(function: _F) -> _F:
     return function
 
 
+@inner
+def word(text: np.ndarray, at: int) -> np.uint64:
+    """The 8 bytes of `text` from place `at` on as one number, the first byte the least; no place is too odd for it.
+
+    For kernels: in machine code one load, and the place is not checked.
+    """
+    return np.uint64(int.from_bytes(text[at : at + 8].tobytes(), "little"))
+
+
 def interpreted() -> bool:
     """Whether kernels run as plain Python (NUMBA_DISABLE_JIT=1)."""
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -249,11 +259,31 @@ def _compilable(function: FunctionType, known: dict[FunctionType, Any]) -> Any:
     """The function as numba takes it, its helpers too; `known` are those made before, so that each is compiled once."""
     import numba
 
+    if function is word:
+        return _one_load()
     if function not in known:
         helpers = {name: _compilable(helper, known) for name, helper in _called(function).items()}
         own = FunctionType(function.__code__, {**function.__globals__, **helpers}, function.__name__)
         known[function] = numba.njit(forceinline=True, **_BARE)(own)
     return known[function]
+
+
+@cache
+def _one_load() -> Any:
+    """`word` as LLVM's language has it."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    def load(_: Any, text: Any, at: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            start = context.make_array(text)(context, builder, arguments[0]).data
+            place = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(64).as_pointer())
+            return builder.load(place, align=1)
+
+        return types.uint64(text, types.int64), emit
+
+    return intrinsic(load)
 
 
 def _entry_source(parameters: Sequence[Parameter]) -> str:

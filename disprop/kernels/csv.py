@@ -3,14 +3,15 @@
 Regular is what needs no judgement: no quote, no NUL, no carriage return but before a line feed, the same number of
 fields in every line, a line feed at the end; dates in the one plain form, coordinates as plain decimals within given
 limits. The kernel stops at the first line that is not so. It is told where a file starts and ends in a buffer of bytes,
-which it sees as words of 8 bytes too: labels are hashed and compared 8 bytes at a time.
+and looks at labels and dates 8 bytes at a time. Where the buffer is read most, places are made unsigned: numba would
+otherwise allow for places counted from the end, at every byte.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from disprop.kernels._jit import inner, kernel
+from disprop.kernels._jit import inner, kernel, word
 
 PADDING = 16
 """Zero bytes that must follow the last file in the buffer."""
@@ -24,48 +25,45 @@ LONGEST_LINE = 65_536
 UNUSED, DATE, LATITUDE, LONGITUDE = -1, -2, -3, -4
 """What a field is, beside the number of a label column."""
 
-DATE_FORM = np.frombuffer(b"0000-00-00T00:00:00+00:009999-19-39T29:59:59-29:59", dtype=np.uint8)
-"""Least and greatest byte at each place of a plain date."""
-
 _COMMA, _LINE_FEED, _RETURN, _POINT, _MINUS = 44, 10, 13, 46, 45
 _ENDS = np.int64(1 << 0 | 1 << 10 | 1 << 13 | 1 << 34 | 1 << 44)  # \0 \n \r " , end a field, or a regular file
 _DATE_WIDTH, _DAY = 25, 86_400
+_HIGH = np.uint64(0x8080808080808080)
+# Least and greatest byte at each place of a plain date: the first 8, the next 8, and the last 8, which leave one out.
+_LEAST, _GREATEST = b"0000-00-00T00:00:00+00:00", b"9999-19-39T29:59:59-29:59"
+_LEAST_1, _LEAST_2, _LEAST_3 = (np.frombuffer(_LEAST[at : at + 8], np.uint64)[0] for at in (0, 8, 17))
+_MOST_1, _MOST_2, _MOST_3 = (np.frombuffer(_GREATEST[at : at + 8], np.uint64)[0] | _HIGH for at in (0, 8, 17))
+_LEFT_OUT, _COLON = 16, 58
 _BAD = -(2**62)
 _LONGEST_NUMBER = 15  # digits below 2^53, so that one division gives the nearest float64, as every correct parser does
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _TO_SLOT, _TO_PLACE, _FOLD = np.uint64(51), np.uint64(56), np.uint64(32)
-_ONE, _THREE, _SEVEN, _SIXTY_THREE = np.uint64(1), np.uint64(3), np.uint64(7), np.uint64(63)
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_NONE, _ALL = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @inner
-def _word(words, at, n):  # type: ignore[no-untyped-def]
-    """The 8 bytes that start at byte `at`, or the first `n` of them and zeros."""
-    shift = (np.uint64(at) & _SEVEN) << _THREE
-    word = (words[at >> 3] >> shift) | ((words[(at >> 3) + 1] << _ONE) << (_SIXTY_THREE - shift))
-    return word & (_ALL >> np.uint64(64 - 8 * n)) if n < 8 else word
-
-
-@inner
-def _same(words, one, other, n):  # type: ignore[no-untyped-def]
-    """Whether the `n` bytes at two places are the same."""
-    i = 0
-    while i < n and _word(words, one + i, n - i) == _word(words, other + i, n - i):
+def _same(text, one, other, n):  # type: ignore[no-untyped-def]
+    """Whether the `n` bytes at two places are the same; `n` is not 0."""
+    if n < 8:
+        return (word(text, one) ^ word(text, other)) << np.uint64(64 - 8 * n) == _NONE
+    i, last = 0, n - 8
+    while i < last and word(text, one + i) == word(text, other + i):
         i += 8
-    return i >= n
+    return i >= last and word(text, one + last) == word(text, other + last)
 
 
 @inner
-def _find(words, at, n, slots, known):  # type: ignore[no-untyped-def]
+def _find(text, at, n, slots, known):  # type: ignore[no-untyped-def]
     """The slot of a label of `n` bytes, and its number: -1 when it is new. `known` holds starts and lengths."""
     mixed = np.uint64(n)
     for i in range(0, n, 8):
-        mixed = (mixed ^ _word(words, at + i, n - i)) * _MIX
+        mixed ^= word(text, at + i) & (_ALL >> np.uint64(64 - 8 * min(n - i, 8)))
+        mixed *= _MIX
         mixed ^= mixed >> _FOLD
     slot = np.int64((mixed * _MIX) >> _TO_SLOT)
     while slots[slot] != 0:
         code = np.int64(slots[slot]) - 1
-        if known[2 * code + 1] == n and _same(words, at, known[2 * code], n):
+        if known[2 * code + 1] == n and _same(text, at, known[2 * code], n):
             return slot, code
         slot = (slot + 1) & (SLOTS - 1)
     return slot, -1
@@ -79,7 +77,7 @@ def _number(text, at):  # type: ignore[no-untyped-def]
     whole, scale, point = np.int64(0), 1.0, np.int64(-1)
     i = first
     while True:
-        digit = np.int64(text[i]) - 48
+        digit = np.int64(text[np.uint64(i)]) - 48
         if 0 <= digit <= 9:
             whole = whole * 10 + digit
             scale = scale * 10.0 if point >= 0 else scale
@@ -95,7 +93,7 @@ def _number(text, at):  # type: ignore[no-untyped-def]
 
 @inner
 def _two(text, at):  # type: ignore[no-untyped-def]
-    return 10 * np.int64(text[at]) + np.int64(text[at + 1]) - 528
+    return 10 * np.int64(text[np.uint64(at)]) + np.int64(text[np.uint64(at + 1)]) - 528
 
 
 @inner
@@ -106,11 +104,18 @@ def _days(year, month, day):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _seconds(text, at, form):  # type: ignore[no-untyped-def]
+def _within(here, least, most):  # type: ignore[no-untyped-def]
+    """High bits of the bytes that are ASCII and within the bytes of `least` and `most` (whose high bits are set)."""
+    return ((here | _HIGH) - least) & (most - here) & ~here
+
+
+@inner
+def _seconds(text, at):  # type: ignore[no-untyped-def]
     """UTC seconds of 2019-04-30T23:30:00+01:00, and of no other form."""
-    for i in range(_DATE_WIDTH):
-        if not form[i] <= text[at + i] <= form[_DATE_WIDTH + i]:
-            return _BAD
+    good = _within(word(text, at), _LEAST_1, _MOST_1) & _within(word(text, at + 8), _LEAST_2, _MOST_2)
+    good &= _within(word(text, at + 17), _LEAST_3, _MOST_3)
+    if good & _HIGH != _HIGH or text[at + _LEFT_OUT] != _COLON:
+        return _BAD
     year, month, day = 100 * _two(text, at) + _two(text, at + 2), _two(text, at + 5), _two(text, at + 8)
     hour, hours, sign = _two(text, at + 11), _two(text, at + 20), 44 - np.int64(text[at + 19])
     days = _days(year, month, day)
@@ -123,18 +128,16 @@ def _seconds(text, at, form):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _begins_as(words, at):  # type: ignore[no-untyped-def]
+def _begins_as(text, at):  # type: ignore[no-untyped-def]
     """Where a column remembers the label that its last field with these 8 bytes at its beginning had."""
-    return np.int64((_word(words, at, 8) * _MIX) >> _TO_PLACE)
+    return np.int64((word(text, at) * _MIX) >> _TO_PLACE)
 
 
 @inner
-def _fits(text, words, at, stop, code, known):  # type: ignore[no-untyped-def]
-    """Whether the field at `at` is label `code`; no label holds a byte that ends a field."""
-    end = at + known[2 * code + 1]
-    if end >= stop or text[end] > _COMMA or (_ENDS >> np.int64(text[end])) & 1 == 0:
-        return False
-    return _same(words, at, known[2 * code], end - at)
+def _ends(text, at):  # type: ignore[no-untyped-def]
+    """Whether the byte at `at` ends a field, or a regular file."""
+    byte = np.int64(text[np.uint64(at)])
+    return byte <= _COMMA and (_ENDS >> byte) & 1 == 1
 
 
 @inner
@@ -142,25 +145,25 @@ def _lines(text, start, stop):  # type: ignore[no-untyped-def]
     """How many line feeds there are, counted apart from the splitting; -1 where a byte is not ASCII."""
     n, most = 0, np.uint8(0)
     for i in range(start, stop):
-        n += text[i] == _LINE_FEED
-        most |= text[i]
+        n += text[np.uint64(i)] == _LINE_FEED
+        most |= text[np.uint64(i)]
     return n if most < 128 else -1 - n
 
 
 @kernel(
-    "int64(uint8[::1], uint64[::1], int64[:,::1], int64[::1], uint8[::1], float64[::1], int64[::1], int64,"
+    "int64(uint8[::1], int64[:,::1], int64[::1], float64[::1], int64[::1], int64,"
     " int64[:,::1], int32[:,::1], int64[:,::1], int64[::1], int64[:,::1], int32[:,::1], int64[:,::1], float64[:,::1])",
     wraps=True,
 )
 def scan(  # type: ignore[no-untyped-def]
-    text, words, bounds, roles, form, limits, months, first_month,
+    text, bounds, roles, limits, months, first_month,
     out_files, out_slots, out_labels, out_known, out_last, out_codes, out_times, out_degrees,
 ):  # fmt: skip
     """Scan the lines of several files, one after the other; returns how many files, up to the first irregular one.
 
-    text, words: the buffer, as bytes and as words. bounds: where the lines of each file start and stop. roles: what
-    each field of a line is. form: DATE_FORM. limits: least and greatest latitude, then longitude. months: the UTC
-    second at which each month begins by UK local time, from month `first_month` on, and the end of the last.
+    text: the buffer. bounds: where the lines of each file start and stop. roles: what each field of a line is. limits:
+    least and greatest latitude, then longitude. months: the UTC second at which each month begins by UK local time,
+    from month `first_month` on, and the end of the last.
 
     out_files: the row after the last of each file, its line feeds, and 1 where a byte is not ASCII. out_slots,
     out_labels, out_known: the labels of each column, as a hash table, where each first stood and its length, and how
@@ -176,25 +179,27 @@ def scan(  # type: ignore[no-untyped-def]
             line = at
             for j in range(roles.size):
                 begin, role, code, degrees, place = at, roles[j], -1, np.nan, 0
-                if role >= 0 and text[at] != _COMMA:
-                    place = _begins_as(words, at)
+                if role >= 0 and text[np.uint64(at)] != _COMMA:
+                    place = _begins_as(text, at)
                     code = out_last[role, place]
-                    if code >= 0 and _fits(text, words, at, stop, code, out_labels[role]):
-                        at += out_labels[role, 2 * code + 1]
-                    else:
-                        code = -1
+                    if code >= 0:
+                        n = out_labels[role, 2 * code + 1]
+                        if at + n < stop and _ends(text, at + n) and _same(text, at, out_labels[role, 2 * code], n):
+                            at += n  # no label holds a byte that ends a field
+                        else:
+                            code = -1
                 elif role == DATE and at + _DATE_WIDTH < stop:
                     at += _DATE_WIDTH
-                elif role < DATE and text[at] > _COMMA:
+                elif role < DATE and text[np.uint64(at)] > _COMMA:
                     degrees, at = _number(text, at)
                 if code < 0 and role > LATITUDE:
-                    while text[at] > _COMMA or (_ENDS >> np.int64(text[at])) & 1 == 0:
+                    while not _ends(text, at):
                         at += 1
-                if text[at] != _COMMA and j < roles.size - 1:
+                if text[np.uint64(at)] != _COMMA and j < roles.size - 1:
                     return file
                 if role >= 0:
                     if code < 0 and at > begin:
-                        slot, code = _find(words, begin, at - begin, out_slots[role], out_labels[role])
+                        slot, code = _find(text, begin, at - begin, out_slots[role], out_labels[role])
                         if code < 0:
                             code = out_known[role]
                             if code == WORDS:
@@ -204,7 +209,7 @@ def scan(  # type: ignore[no-untyped-def]
                         out_last[role, place] = code
                     out_codes[role, row] = code
                 elif role == DATE:
-                    seconds = _seconds(text, begin, form) if at - begin == _DATE_WIDTH else _BAD
+                    seconds = _seconds(text, begin) if at - begin == _DATE_WIDTH else _BAD
                     if seconds < months[0] or seconds >= months[months.size - 1]:
                         return file
                     while seconds < months[month]:

@@ -1,7 +1,9 @@
 """The compiled scanner against the careful reader: same records, same account, same refusal, on every file."""
 
+import re
 import zipfile
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,9 @@ from police_files import KENT, csv_text, fields, write_csv, write_text
 from disprop.errors import BalanceError, DispropError, InputRefused
 from disprop.io import archive, csv_scan
 from disprop.io.police_uk import read_police_uk
+from disprop.kernels import _jit as jit
 from disprop.kernels import csv as kernel
+from disprop.kernels.csv import _seconds as kernel_seconds
 
 NEVER = 1 << 60
 MAY = "2019-05-kent-stop-and-search.csv"
@@ -110,6 +114,34 @@ def test_labels_that_begin_alike_are_told_apart(tmp_path):
     rows = [fields(Gender=alike[i % 9], Outcome=alike[i * 5 % 9], Removal=last[i % 6]) for i in range(400)]
     write_csv(tmp_path / KENT, rows)
     assert both_ways(tmp_path)[1] == []
+
+
+@jit.kernel("void(uint8[::1], int64[::1])", wraps=True)
+def seconds_of(text, out):
+    for i in range(out.size):
+        out[i] = kernel_seconds(text, 26 * i)
+
+
+def plain_seconds(text):
+    """UTC seconds of a date in the one plain form, by the standard library; else None."""
+    if not re.fullmatch(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-5][0-9]", text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.decode())
+        return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    except (ValueError, OverflowError):
+        return None
+
+
+@pytest.mark.parametrize("date", [b"2019-04-30T23:30:00+00:00", b"2000-02-29T19:59:59-11:09"])
+def test_every_byte_at_every_place_of_a_date(date):
+    texts = [date[:place] + bytes([byte]) + date[place + 1 :] for place in range(25) for byte in range(256)]
+    found = np.zeros(len(texts), dtype=np.int64)
+    seconds_of(np.frombuffer(b",".join(texts), dtype=np.uint8), found)
+    ours = [seconds if seconds > -(2**62) else None for seconds in found.tolist()]
+    differ = [(text, one, two) for text, one, two in zip(texts, ours, map(plain_seconds, texts)) if one != two]
+    assert sum(one is not None for one in ours) > 25
+    assert differ == []
 
 
 @pytest.mark.parametrize("place", ["52.1.2", "52.", ".5", "-", "52-1", "5 2", "52.1x"])

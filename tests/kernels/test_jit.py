@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from disprop.kernels import _jit
-from disprop.kernels._jit import inner, kernel, status
+from disprop.kernels._jit import inner, kernel, status, word
 
 HERE = Path(__file__).parent
 ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -43,6 +43,12 @@ def log_factorials(numbers, first, scale):
     return total
 
 
+@kernel("void(uint8[::1], uint64[::1])")
+def words_at(text, out):
+    for at in range(out.size):
+        out[at] = word(text, at)
+
+
 @kernel("int64(uint8[::1]*, int64)")
 def cross_total(columns, k):
     total = 0
@@ -72,6 +78,12 @@ def test_matrices_numbers_and_the_c_library():
     numbers = np.arange(12.0).reshape(3, 4)
     wanted = 0.5 * sum(math.log(math.factorial(n)) for n in range(4, 12))
     assert log_factorials(numbers, 1, 0.5) == pytest.approx(wanted, rel=1e-14)
+
+
+def test_a_word_begins_at_any_place_and_its_first_byte_is_the_least():
+    text, out = np.arange(250, 226, -1, dtype=np.uint8), np.zeros(16, dtype=np.uint64)
+    words_at(text, out)
+    assert out.tolist() == [sum(int(text[at + i]) << 8 * i for i in range(8)) for at in range(16)]
 
 
 def test_sequences_of_narrow_arrays_are_widened_first():
