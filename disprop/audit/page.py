@@ -72,17 +72,22 @@ def audit_facts(
     others = _other_questions(drawn, reviews, asked, method, confidence)
     agreed = agreement(twice, confidence=confidence) if (twice := ratings(reviews, question=question)) else []
     statement = asked.statement or f"the answer to {asked.key} counts"
+    whole = {(row["domain"], row["group"]) for row in rows if row["low"] == row["high"]}
+    shown = f"Share of records in which {statement}"
     return {
         "period": drawn.plan.period,
         "lead": words.finding(rows[0], statement),
         "bounds": words.bounds_words(rows[0]),
         "how_drawn": words.drawn_words(drawn.plan, drawn.proof),
         "target": rows[0]["target"],
-        "picture": interval_picture(
-            [_mark(row) for row in rows], name="main", title=f"Share of records in which {statement}"
-        ),
+        "pictures": {
+            width: interval_picture([_mark(row) for row in rows], name=width, title=shown, narrow=width == "narrow")
+            for width in ("wide", "narrow")
+        },
+        "shown": shown,
+        "weighted": any(_weighted(row) for row in rows),
         "table": [_table_row(row) for row in rows],
-        "groups": [words.group_sentence(row) for row in groups],
+        "groups": [words.group_sentence(row, every=(row["domain"], row["group"]) in whole) for row in groups],
         "others": [
             (one.words, words.finding(row, _statement(one, row)), words.bounds_words(row)) for one, row in others
         ],
@@ -144,12 +149,22 @@ def _table_row(row: dict[str, Any]) -> dict[str, str]:
         "reviewed": words.count(row["denominator"]),
         "met": words.count(row["numerator"]),
         "estimate": words.percent(row["estimate"]),
-        "limits": f"{words.percent(row['low'])} to {words.percent(row['high'])}" if known else "not available",
+        "limits": _limits(row) if known else "not available",
         "unknown": words.count(row["n_unknown"]),
         "bounds": f"{words.percent(row['bound_low'])} to {words.percent(row['bound_high'])}"
         if row["n_unknown"]
-        else "",
+        else "none unknown",
     }
+
+
+def _limits(row: dict[str, Any]) -> str:
+    """The limits; none where every record was reviewed."""
+    return "exact" if row["low"] == row["high"] else f"{words.percent(row['low'])} to {words.percent(row['high'])}"
+
+
+def _weighted(row: dict[str, Any]) -> bool:
+    """Whether an estimate is another figure than the plain share of the records reviewed."""
+    return bool(row["denominator"]) and abs(row["estimate"] - row["numerator"] / row["denominator"]) > 0.0005
 
 
 def _flags(flag: str) -> str:
@@ -182,7 +197,7 @@ def _proof(drawn: Drawn) -> list[tuple[str, str]]:
     return [
         ("Commitment", str(proof.number)),
         ("SHA-256 of the commitment", proof.commitment_sha256),
-        ("Beacon value", f"{proof.beacon_value} ({proof.beacon_date})"),
+        ("Public value that decided the draw", f"{proof.beacon_value} ({words.day(proof.beacon_date)})"),
         ("Seed", proof.seed),
         ("SHA-256 of the list", proof.draw_sha256),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,14 @@ def records(number: float) -> str:
     return f"{count(number)} record{'' if number == 1 else 's'}"
 
 
+def day(date: datetime.date) -> str:
+    """
+    >>> day(datetime.date(2024, 4, 6))
+    '6 April 2024'
+    """
+    return f"{date.day} {date:%B} {date.year}"
+
+
 def right_times(confidence: float) -> str:
     """
     >>> right_times(0.95), right_times(0.998)
@@ -115,12 +124,12 @@ def drawn_words(plan: Plan, proof: Proof) -> str:
     """How the records were chosen. That nobody could choose is said only when the announced value was the one used."""
     chosen = "so nobody could choose"
     if proof.missed_dates:
-        missed = ", ".join(map(str, proof.missed_dates))
+        missed = ", ".join(map(day, proof.missed_dates))
         chosen = f"but that of {missed}, announced first, was not used: ask why"
     return (
         f"Of {records(plan.records)} in the period, {count(plan.sample)} were drawn at random. "
         f"The records and the plan were lodged before the public value that decided the draw ({proof.beacon_value}, of "
-        f"{proof.beacon_date}) was known, {chosen}."
+        f"{day(proof.beacon_date)}) was known, {chosen}."
     )
 
 
@@ -141,17 +150,20 @@ def estimate_words(row: Row) -> str:
 
 
 def bounds_words(row: Row) -> str:
-    """What the unknown answers could do; blank when there are none."""
+    """What the unknown answers could do; blank when there are none. Where nothing is known, that is all there is."""
     if not row["n_unknown"]:
         return ""
+    unknown = f"For {records(row['n_unknown'])} the answer is not known."
+    if not row["denominator"]:
+        return unknown
     return (
-        f"For {records(row['n_unknown'])} the answer is not known. If all of these fell short the estimate would be "
-        f"{percent(row['bound_low'])}; if none did, {percent(row['bound_high'])}."
+        f"{unknown} If none of these counted the estimate would be {percent(row['bound_low'])}; if all did, "
+        f"{percent(row['bound_high'])}."
     )
 
 
-def group_sentence(row: Row) -> str:
-    """One group against the reference, following the verdict.
+def group_sentence(row: Row, *, every: bool = False) -> str:
+    """One group against the reference, following the verdict. every: whether every record of the group was reviewed.
 
     >>> row = {"domain": "ethnicity", "group": "Black", "reference": "White", "numerator": 35, "denominator": 41,
     ...        "estimate": -0.02, "low": -0.18, "high": 0.12, "smallest_difference": 0.25, "verdict": "too few to say",
@@ -163,6 +175,7 @@ def group_sentence(row: Row) -> str:
     if row["verdict"] == NOT_COMPUTABLE:
         return f"{name}: cannot be given: no record of it, or of {row['reference']}, was reviewed."
     head = f"{name}: {count(row['numerator'])} of {count(row['denominator'])}"
+    head += " (every record of this group was reviewed)" if every else ""
     against = row["reference"] if row["reference"] != EVERYONE_ELSE else "everyone else"
     limits = f"{_signed(row['low'])} to {_signed(row['high'])} points"
     endings = {

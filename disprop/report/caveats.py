@@ -197,9 +197,10 @@ def _ask_higher(inputs: ReportInputs) -> str:
     if not rows:
         return ""
     who = listed([people(row["group"]) for row in rows])
+    possession = "" if inputs.rows("possession_only") else " How many searches were for the possession of drugs alone?"
     return (
         f"For what reasons and under which powers were {who} searched, and are they the same as for "
-        f"{people(rows[0]['reference'])}? How many searches were for the possession of drugs alone?"
+        f"{people(rows[0]['reference'])}?{possession}"
     )
 
 

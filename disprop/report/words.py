@@ -306,7 +306,7 @@ def _much_unknown(row: Row) -> str:
     if MUCH_UNKNOWN not in row["flag"]:
         return ""
     between = span(row["bound_low"], row["bound_high"], percent)
-    return f" But for {count(row['n_unknown'])} more it is not known: counting these, it lies anywhere from {between}."
+    return f" For {count(row['n_unknown'])} more it is not known: counting these, it lies anywhere from {between}."
 
 
 def two_rules(default: Row | None, flag_alone: Row | None) -> str:

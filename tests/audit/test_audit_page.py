@@ -98,7 +98,7 @@ def test_the_answer_comes_first_with_its_counts(page, made):
     drawn = text.index(f"Of 600 records in the period, {made.sample} were drawn at random.")
     assert text.index("In ") < lead < drawn
     assert "the method is right 95 times in 100" in text[lead:drawn]
-    assert "If all of these fell short the estimate would be" in text
+    assert "If none of these counted the estimate would be" in text
 
 
 def test_small_groups_are_stated_as_what_they_are(page):
@@ -134,7 +134,7 @@ def test_the_proof_is_printed(page, drawn):
 def test_a_draw_that_does_not_verify_is_said_at_the_top(drawn, reviews, ledger):
     (ledger / "0001-draw.csv").write_bytes(b"")
     text = plain(audit_page(drawn, reviews, verify(ledger, today=date(20))))
-    assert text.index("The draw does not verify.") < text.index("How sure the figures are")
+    assert text.index("The draw does not verify.") < text.index("Share of records in which the grounds")
     assert "FAILS: commitment 1: the list is not the one that the draw gives" in text
 
 
@@ -196,6 +196,39 @@ def test_the_picture_is_to_scale():
     ticks = {text.text: float(text.attrib["x"]) for text in tree.findall(f"{space}text") if "%" in text.text}
     assert (float(line.attrib["x1"]), float(line.attrib["x2"])) == (ticks["0%"], ticks["100%"])
     assert float(tree.find(f"{space}circle").attrib["cx"]) == ticks["50%"]
+
+
+def test_a_narrow_picture_has_its_words_above_the_lines_and_inside_the_box():
+    tree = ElementTree.fromstring(interval_picture([row(), row("Mixed")], name="x", title="t", narrow=True))
+    space = "{http://www.w3.org/2000/svg}"
+    width = float(tree.attrib["viewBox"].split()[2])
+    assert width <= 348  # what a phone of 380 pixels leaves
+    for text in tree.findall(f"{space}text"):
+        long = len(text.text) * 7.5
+        x = float(text.attrib["x"])
+        start = {"end": x - long, "middle": x - long / 2}.get(text.attrib.get("text-anchor"), x)
+        assert start >= -2
+        assert start + long <= width + 2
+
+
+def test_the_page_has_a_picture_for_wide_and_for_narrow_screens(page):
+    assert page.count('<svg class="picture"') == 2
+    assert "each counts for less" in plain(page)  # 52 of 68 is not 75.7%
+
+
+def test_unknown_answers_are_not_called_short_of_a_standard():
+    row = {"n_unknown": 2, "denominator": 9, "bound_low": 0.1, "bound_high": 0.3}
+    assert words.bounds_words(row) == (
+        "For 2 records the answer is not known. If none of these counted the estimate would be 10.0%; if all did, "
+        "30.0%."
+    )
+    assert words.bounds_words(row | {"denominator": 0}) == "For 2 records the answer is not known."
+    assert words.bounds_words(row | {"n_unknown": 0}) == ""
+
+
+def test_a_group_that_was_reviewed_whole_says_so(page):
+    assert "Other: 3 of 3 (every record of this group was reviewed): higher than everyone else" in plain(page)
+    assert "100% to 100%" not in plain(page)
 
 
 def test_a_row_without_an_estimate_is_words_only():
@@ -268,7 +301,7 @@ def test_a_passed_over_beacon_is_not_said_to_leave_no_choice(drawn):
     passed = msgspec.structs.replace(drawn.proof, missed_dates=(date(6),))
     said = words.drawn_words(drawn.plan, passed)
     assert "nobody could choose" not in said
-    assert "2024-04-06, announced first, was not used" in said
+    assert "6 April 2024, announced first, was not used" in said
 
 
 def test_a_blank_group_has_a_name_in_the_questions():

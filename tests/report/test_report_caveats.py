@@ -42,6 +42,12 @@ def test_questions_that_the_figures_raise(name, more):
     assert len(asked) == len(ALWAYS | more)
 
 
+def test_what_the_page_answers_is_not_asked():
+    possession = "How many searches were for the possession of drugs alone?"
+    assert not any(possession in text for _, text in questions(case("whole")))
+    assert any(possession in text for _, text in questions(case("refused")))
+
+
 def test_every_caveat_is_said_somewhere_and_has_a_name_of_its_own():
     said = {
         entry for name in ("whole", "few", "partial", "vanished", "refused", "small") for entry in caveats(case(name))
