@@ -95,7 +95,7 @@ def records_as_clusters(counts: ArrayLike) -> Clusters:
     Clusters(held=array([[1, 0],
            [0, 1]]), n_clusters=array([3, 1]))
     """
-    n_clusters = _counts(counts)
+    n_clusters = _counts("counts", counts)
     return Clusters(np.eye(n_clusters.size, dtype=np.int64), n_clusters)
 
 
@@ -120,7 +120,7 @@ def resample_counts(counts: ArrayLike, *, replicates: int, seed: int, method: st
     array([10, 10, 10])
     """
     draw = choose(method, SAMPLERS, "resample_counts")
-    return _drawn(draw, _counts(counts), range(_positive("replicates", replicates)), seed)
+    return _drawn(draw, _counts("counts", counts), range(_positive("replicates", replicates)), seed)
 
 
 def hashed_replicates(*, keys: ArrayLike, cells: ArrayLike, n_cells: int, replicates: int, seed: int) -> Counts:
@@ -171,10 +171,13 @@ def bootstrap_interval(
 ) -> Interval:
     """An interval for a figure made of counts, from clusters drawn again with replacement.
 
-    Corner cases first. A replicate in which the figure has no value (NaN: nothing divided by nothing) stands lowest
-    for the low limit and highest for the high one, so it can only widen. A limit beyond the replicates is infinite:
-    draw more. `bca` and `studentised` leave out each cluster in turn; where the figure then has no finite value, both
-    limits are NaN. Fewer than about twenty clusters carry too little for any of these.
+    Corner cases first. Where the figure has no value, or is the same in every replicate, drawing again cannot tell how
+    far it would move, and both limits are NaN: one cluster alone, clusters all alike, a group without events (for a
+    count of none, take an exact interval). A replicate in which the figure has no value (NaN: nothing divided by
+    nothing) stands lowest for the low limit and highest for the high one, so it can only widen. A limit beyond the
+    replicates is infinite: draw more. `bca` and `studentised` leave out each cluster in turn; where the figure then has
+    no finite value, both limits are NaN, and so are those of `bca` where the figure lies beyond all replicates. Fewer
+    than about twenty clusters, or one that holds a large part of all records, carry too little for any of these.
 
     Methods:
 
@@ -190,7 +193,8 @@ def bootstrap_interval(
     statistic: a function of totals, int64 of shape (..., cells), to numbers of shape (...).
     seed: 0 to 2^64 - 1; the same seed gives the same interval.
 
-    Raises UsageError for too few replicates for the confidence (39 are the fewest for 95%), an unknown method.
+    Raises UsageError for too few replicates for the confidence (39 are the fewest for 95%), an unknown method, clusters
+    of shapes that do not go together, a statistic of another shape.
 
     Sources: Efron and Tibshirani (1993) An Introduction to the Bootstrap, chapters 12 to 14; Davison and Hinkley
     (1997) Bootstrap Methods and their Application, section 5.2.
@@ -209,15 +213,19 @@ def bootstrap_interval(
     [171.5, 115.3, 266.2]
     """
     limits = choose(method, {"percentile": _percentile, "bca": _bca, "studentised": _studentised}, "bootstrap_interval")
+    clusters = _sound(clusters)
     if not 0 < confidence < 1:
         raise UsageError(f"confidence is {confidence}: it must be between 0 and 1, such as 0.95")
     tail = (1 - confidence) / 2
     fewest = int(np.ceil(1 / tail - 1e-9)) - 1
-    if replicates < fewest:
+    if _positive("replicates", replicates) < fewest:
         raise UsageError(f"{replicates} replicates are too few for confidence {confidence}: ask for {fewest} or more")
     estimate = float(_measured(statistic, clusters.totals))
-    low, high = limits(_Problem(clusters, statistic, replicates, seed), estimate, tail)
-    return Interval(estimate, low, high)
+    problem = _Problem(clusters, statistic, replicates, seed)
+    figures = problem.figures()
+    if np.isnan(estimate) or np.isclose(figures, estimate, rtol=1e-12, atol=0).all():
+        return Interval(estimate, np.nan, np.nan)
+    return Interval(estimate, *limits(problem, figures, estimate, tail))
 
 
 # Intervals from replicates.
@@ -242,15 +250,14 @@ class _Problem(NamedTuple):
         return np.concatenate([_measured(self.statistic, drawn @ held) for drawn in self.draws(held.shape[0])])
 
 
-def _percentile(problem: _Problem, estimate: float, tail: float) -> tuple[float, float]:
-    return _limits(problem.figures(), tail, 1 - tail)
+def _percentile(problem: _Problem, figures: FloatArray, estimate: float, tail: float) -> tuple[float, float]:
+    return _limits(figures, tail, 1 - tail)
 
 
-def _bca(problem: _Problem, estimate: float, tail: float) -> tuple[float, float]:
-    figures = problem.figures()
+def _bca(problem: _Problem, figures: FloatArray, estimate: float, tail: float) -> tuple[float, float]:
     below = np.sum(figures < estimate) + (np.sum(figures == estimate) + np.sum(np.isnan(figures))) / 2
     bias = ndtri(below / figures.size)
-    _, acceleration = _jackknife(problem.statistic, problem.clusters.held, problem.clusters.n_clusters)
+    _, acceleration = _jackknife(problem.statistic, *problem.clusters)
     low, high = (_corrected(z, bias, float(acceleration)) for z in (ndtri(tail), -ndtri(tail)))
     return _limits(figures, low, high)
 
@@ -261,20 +268,18 @@ def _corrected(z: float, bias: float, acceleration: float) -> float:
     return float(ndtr(bias + (bias + z) / scale)) if not scale <= 0 else float(z > 0)
 
 
-def _studentised(problem: _Problem, estimate: float, tail: float) -> tuple[float, float]:
-    held = problem.clusters.held
-    error, _ = _jackknife(problem.statistic, held, problem.clusters.n_clusters)
-    distances = []
-    for drawn in problem.draws(held.size):
-        each, _ = _jackknife(problem.statistic, held, drawn)
-        with np.errstate(all="ignore"):
-            distances.append((_measured(problem.statistic, drawn @ held) - estimate) / each)
-    low, high = _limits(np.concatenate(distances), tail, 1 - tail)
-    return estimate - float(error) * high, estimate - float(error) * low
+def _studentised(problem: _Problem, figures: FloatArray, estimate: float, tail: float) -> tuple[float, float]:
+    held, statistic = problem.clusters.held, problem.statistic
+    error = float(_jackknife(statistic, *problem.clusters)[0])
+    errors = [_jackknife(statistic, held, drawn)[0] for drawn in problem.draws(held.size)]
+    with np.errstate(all="ignore"):
+        distances = (figures - estimate) / np.concatenate(errors)
+    low, high = _limits(distances, tail, 1 - tail)
+    return estimate - error * high, estimate - error * low
 
 
 def _limits(values: FloatArray, low_share: float, high_share: float) -> tuple[float, float]:
-    """The values of ranks p (B + 1), rounded outwards; infinite beyond the ends, NaN where a share is."""
+    """The values of ranks p (B + 1), rounded outwards; infinite beyond the outer ends, NaN where a share is."""
     if np.isnan(low_share) or np.isnan(high_share):
         return np.nan, np.nan
     low, high = np.floor((values.size + 1) * low_share + 1e-9), np.ceil((values.size + 1) * high_share - 1e-9)
@@ -282,17 +287,18 @@ def _limits(values: FloatArray, low_share: float, high_share: float) -> tuple[fl
     from_below = np.sort(np.where(missing, -np.inf, values))
     from_above = np.sort(np.where(missing, np.inf, values))
     return (
-        float(from_below[int(low) - 1]) if low >= 1 else -np.inf,
-        float(from_above[int(high) - 1]) if high <= values.size else np.inf,
+        float(from_below[int(min(low, values.size)) - 1]) if low >= 1 else -np.inf,
+        float(from_above[int(max(high, 1)) - 1]) if high <= values.size else np.inf,
     )
 
 
 def _jackknife(statistic: Statistic, held: Counts, n_clusters: Counts) -> tuple[FloatArray, FloatArray]:
     """Standard error and acceleration from leaving out each cluster, for each row of `n_clusters` (..., sorts)."""
     totals = n_clusters @ held
-    left = _measured(statistic, totals[..., None, :] - held)
+    drawn = n_clusters > 0  # one that was not cannot be left out: counts below 0 are no counts
+    left = _measured(statistic, totals[..., None, :] - np.where(drawn[..., None], held, 0))
     with np.errstate(all="ignore"):
-        left = np.where(n_clusters > 0, left, 0.0)
+        left = np.where(drawn, left, 0.0)
         n = n_clusters.sum(axis=-1)
         distance = (n_clusters * left).sum(axis=-1, keepdims=True) / n[..., None] - left
         square = (n_clusters * distance**2).sum(axis=-1)
@@ -459,20 +465,30 @@ def _whole(name: str, values: ArrayLike) -> NDArray[np.integer]:
     return array
 
 
-def _counts(counts: ArrayLike) -> Counts:
-    array = _whole("counts", counts).astype(np.int64)
+def _counts(name: str, counts: ArrayLike) -> Counts:
+    array = _whole(name, counts).astype(np.int64)
     if array.size and array.min() < 0:
-        raise UsageError(f"counts has {array.min()}: counts are 0 or more")
+        raise UsageError(f"{name} has {array.min()}: counts are 0 or more")
     return array
 
 
+def _sound(clusters: Clusters) -> Clusters:
+    held, n_clusters = np.asarray(clusters.held), _counts("n_clusters", clusters.n_clusters)
+    if held.ndim != 2 or len(held) != n_clusters.size or held.dtype.kind not in "iu":
+        raise UsageError(
+            f"clusters.held is {held.dtype} of shape {held.shape} for {n_clusters.size} sorts: "
+            "it must be whole numbers, a row for each sort"
+        )
+    return Clusters(held.astype(np.int64), n_clusters)
+
+
 def _positive(name: str, number: int) -> int:
-    if number < 1:
-        raise UsageError(f"{name} is {number}: it must be 1 or more")
-    return number
+    if not isinstance(number, (int, np.integer)) or number < 1:
+        raise UsageError(f"{name} is {number}: it must be a whole number, 1 or more")
+    return int(number)
 
 
 def _seed(seed: int) -> np.uint64:
-    if not 0 <= seed < 2**64:
-        raise UsageError(f"seed is {seed}: it must be from 0 to 2^64 - 1")
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise UsageError(f"seed is {seed}: it must be a whole number from 0 to 2^64 - 1")
     return np.uint64(seed)

@@ -345,11 +345,56 @@ def test_no_limits_where_a_cluster_cannot_be_left_out():
         assert np.isnan(bootstrap_interval(people, log_ratio, seed=1, replicates=FEW, method=method)[1:]).all()
 
 
-def test_a_figure_that_never_moves():
-    same = Clusters(np.array([[2, 1]]), np.array([30]))
-    for method in ("percentile", "bca"):
-        found = bootstrap_interval(same, log_ratio, seed=1, replicates=FEW, method=method)
-        assert found == pytest.approx((np.log(2),) * 3)
+METHODS = ("percentile", "bca", "studentised")
+
+
+def share(totals):
+    return totals[..., 0] / totals.sum(axis=-1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("held", "n_clusters", "statistic", "estimate"),
+    [
+        ([[2, 1]], [30], log_ratio, np.log(2)),  # clusters all alike
+        ([[3, 7]], [1], share, 0.3),  # one cluster
+        ([[0, 1], [0, 4]], [60, 20], share, 0.0),  # a group without events
+        ([[0, 1], [0, 4]], [60, 20], log_ratio, -np.inf),
+        ([[0, 0], [0, 0]], [6, 2], share, np.nan),  # no figure at all
+        (np.zeros((0, 2), dtype=np.int64), [], share, np.nan),
+        ([[1, 3], [3, 9]], [10, 20], lambda totals: (totals / 3).sum(-1) / totals.sum(-1), 1 / 3),  # but for rounding
+    ],
+)
+def test_no_limits_where_drawing_again_cannot_tell(held, n_clusters, statistic, estimate, method):
+    clusters = Clusters(np.array(held), np.array(n_clusters, dtype=np.int64))
+    found = bootstrap_interval(clusters, statistic, seed=1, replicates=FEW, method=method)
+    assert found == pytest.approx((estimate, np.nan, np.nan), nan_ok=True)
+
+
+ONE_WITH_HALF = Clusters(np.array([[0, 1], [1, 0], [60, 0]]), np.array([40, 20, 1]))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_person_with_half_of_the_records(method):
+    found = bootstrap_interval(ONE_WITH_HALF, share, seed=1, replicates=FEW, method=method)
+    assert found.low < 20 / 60 < 80 / 120 <= found.high
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_statistic_never_sees_counts_below_0(method):
+    def careful(totals):
+        assert (totals >= 0).all()
+        return share(totals)
+
+    assert bootstrap_interval(ONE_WITH_HALF, careful, seed=1, replicates=FEW, method=method).low < 2 / 3
+
+
+def test_ranks_beyond_the_ends():
+    values = np.array([3.0, 1.0, 2.0])
+    assert resampling._limits(values, 0.0, 1.0) == (-np.inf, np.inf)
+    assert resampling._limits(values, 1.0, 1.0) == (3.0, np.inf)
+    assert resampling._limits(values, 0.0, 0.0) == (-np.inf, 1.0)
+    assert np.isnan(resampling._limits(values, np.nan, 1.0)).all()
 
 
 def test_room_does_not_change_the_answer(monkeypatch):
@@ -365,15 +410,31 @@ def test_room_does_not_change_the_answer(monkeypatch):
     [
         ({"replicates": 38}, "ask for 39 or more"),
         ({"replicates": 198, "confidence": 0.99}, "ask for 199 or more"),
+        ({"replicates": 99.5}, "replicates is 99.5: it must be a whole number"),
+        ({"seed": 1.5}, "seed is 1.5: it must be a whole number"),
         ({"confidence": 95}, "between 0 and 1"),
         ({"method": "BCA"}, "percentile, bca, studentised"),
         ({"statistic": lambda totals: totals}, "the statistic gave figures of shape"),
     ],
 )
 def test_intervals_that_cannot_be_made_are_refused(more, message):
-    statistic = more.pop("statistic", log_ratio)
     with pytest.raises(UsageError, match=message):
-        bootstrap_interval(PEOPLE, statistic, seed=1, **more)
+        bootstrap_interval(PEOPLE, **{"statistic": log_ratio, "seed": 1} | more)
+
+
+@pytest.mark.parametrize(
+    ("held", "n_clusters", "message"),
+    [
+        ([[1, 0]], [1, 2], "of shape \\(1, 2\\) for 2 sorts"),
+        ([1, 0], [1, 2], "of shape \\(2,\\) for 2 sorts"),
+        ([[1.5, 0]], [3], "clusters.held is float64"),
+        ([[1, 0]], [-3], "n_clusters has -3"),
+        ([[1, 0]], [0.5], "n_clusters is float64"),
+    ],
+)
+def test_clusters_that_do_not_fit_are_refused(held, n_clusters, message):
+    with pytest.raises(UsageError, match=message):
+        bootstrap_interval(Clusters(np.array(held), np.array(n_clusters)), log_ratio, seed=1)
 
 
 def test_enough_replicates_are_enough():
