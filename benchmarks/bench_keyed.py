@@ -4,17 +4,20 @@ import os
 
 import pytest
 
-from benchmarks.keyed import PARQUET_JOBS, STORE_JOBS, check, make
+from benchmarks.keyed import BY, PARQUET_JOBS, STORE_JOBS, check, make, peak_mib
 
 ROUNDS = 5
 
 
 @pytest.fixture(scope="module")
-def made(request, tmp_path_factory):
+def timed(request):
+    return request.config.getoption("--benchmark-enable") or request.config.getoption("--benchmark-only")
+
+
+@pytest.fixture(scope="module")
+def made(timed, tmp_path_factory):
     """20 million invented records (DISPROP_BENCH_ROWS says another number) when timing, else a few."""
-    config = request.config
-    timed = config.getoption("--benchmark-enable") or config.getoption("--benchmark-only")
-    rows = int(float(os.environ.get("DISPROP_BENCH_ROWS", "2e7"))) if timed else 20_000
+    rows = int(float(os.environ.get("DISPROP_BENCH_ROWS", "2e7").split()[0])) if timed else 20_000
     return make(tmp_path_factory.mktemp("keyed"), rows=rows, months=120 if timed else 12)
 
 
@@ -27,8 +30,10 @@ def test_sparse_tally_from_the_store(benchmark, made, name):
 
 
 @pytest.mark.parametrize("name", PARQUET_JOBS)
-def test_sparse_tally_from_parquet(benchmark, made, name):
+def test_sparse_tally_from_parquet(benchmark, made, name, timed):
     """The same from somebody else's Parquet: text, instants, rows in no order."""
     check(made, {"disprop": PARQUET_JOBS["disprop"], name: PARQUET_JOBS[name]})
     benchmark.group = "sparse tally from somebody else's Parquet"
     benchmark.pedantic(PARQUET_JOBS[name], args=(made,), rounds=ROUNDS, warmup_rounds=1)
+    if timed and name == "disprop":
+        benchmark.extra_info["peak_mib"] = peak_mib(made.shuffled, [BY])

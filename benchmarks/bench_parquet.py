@@ -6,6 +6,7 @@ mapped to codes, and every cell compared with ours, before the time counts. Ours
 account and rules. The floor decodes the columns that the tally needs and does nothing else.
 """
 
+import os
 import threading
 
 import duckdb
@@ -17,6 +18,7 @@ from pyarrow import parquet
 
 import disprop as dp
 import disprop.io.parquet
+from benchmarks.keyed import peak_mib
 from benchmarks.make_records import make_plan, write_shuffled
 from disprop.codelists import labels, normalise
 
@@ -27,18 +29,41 @@ COUNTS = ["n", "linked_yes", "linked_no", "video_yes", "video_no"]
 WANTED = [AXES, [*AXES, "linked"], [*AXES, "video_recorded"]]
 TEXTS = ["force", "search_type", *AXES, "linked", "video_recorded"]
 THREADS = 2
+SIZES = os.environ.get("DISPROP_BENCH_ROWS", "2e7").split()
+"""Numbers of invented records, apart by spaces."""
 
 
 @pytest.fixture(scope="module")
-def folder(request, tmp_path_factory):
-    """20,000,000 invented records when timing; a few otherwise, on the same road."""
-    timed = request.config.getoption("--benchmark-enable") or request.config.getoption("--benchmark-only")
+def timed(request):
+    return request.config.getoption("--benchmark-enable") or request.config.getoption("--benchmark-only")
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def rows(request, timed):
+    """As many invented records as asked for when timing; a few otherwise, on the same road."""
+    return int(float(request.param)) if timed else 30_000
+
+
+@pytest.fixture(scope="module")
+def folder(rows, timed, tmp_path_factory):
     home = tmp_path_factory.mktemp("parquet")
-    write_shuffled(make_plan(rows=20_000_000 if timed else 30_000), home, workers=THREADS)
+    write_shuffled(make_plan(rows=rows), home, workers=THREADS)
     with pytest.MonkeyPatch.context() as patch:
         if not timed:
             patch.setattr(disprop.io.parquet, "FEWEST_ROWS", 0)
         yield home / "parquet"
+
+
+@pytest.fixture
+def run(benchmark, rows):
+    """Times a job and says what it is called on the page."""
+
+    def timed_run(name, job, *arguments, warmup=1, **more):
+        benchmark.group = f"full tally from somebody else's Parquet, {rows:,} rows"
+        benchmark.extra_info["run"] = name
+        benchmark.pedantic(job, args=arguments, kwargs=more, rounds=ROUNDS, warmup_rounds=warmup)
+
+    return timed_run
 
 
 # Answers
@@ -116,17 +141,18 @@ def answer(folder):
     return our_cells(by_disprop(folder))
 
 
-def test_ours(benchmark, folder):
-    benchmark.group = "full tally from somebody else's Parquet"
-    benchmark.pedantic(by_disprop, args=(folder,), rounds=ROUNDS, warmup_rounds=1)
+def test_ours(benchmark, run, folder, timed):
+    """And the most memory that a process of its own holds."""
+    run("disprop", by_disprop, folder)
+    if timed:
+        benchmark.extra_info["peak_mib"] = peak_mib(folder, WANTED)
 
 
 @pytest.mark.parametrize("name", RIVALS)
-def test_rivals(benchmark, folder, answer, name):
+def test_rivals(run, folder, answer, name):
     """Every cell of the answer is compared before the time counts."""
     pd.testing.assert_frame_equal(rival_cells(RIVALS[name](folder)), answer)
-    benchmark.group = "full tally from somebody else's Parquet"
-    benchmark.pedantic(RIVALS[name], args=(folder,), rounds=ROUNDS)
+    run(name, RIVALS[name], folder, warmup=0)
 
 
 def decode(folder):
@@ -149,9 +175,8 @@ def decode(folder):
         thread.join()
 
 
-def test_floor(benchmark, folder):
-    benchmark.group = "full tally from somebody else's Parquet"
-    benchmark.pedantic(decode, args=(folder,), rounds=ROUNDS, warmup_rounds=1)
+def test_floor(run, folder):
+    run("floor: decoding alone", decode, folder)
 
 
 # A cluster
@@ -166,9 +191,8 @@ def client():
         yield connected
 
 
-def test_on_a_cluster(benchmark, folder, client):
+def test_on_a_cluster(run, folder, client):
     """Two workers of one thread, already up; the tallies are those made here, to the last cell and part."""
     for counted, here in zip(dp.scan(folder, WANTED, client=client), by_disprop(folder)):
         assert counted == here
-    benchmark.group = "full tally from somebody else's Parquet"
-    benchmark.pedantic(dp.scan, args=(folder, WANTED), kwargs={"client": client}, rounds=ROUNDS, warmup_rounds=1)
+    run("two workers of Dask", dp.scan, folder, WANTED, client=client)

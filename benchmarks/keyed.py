@@ -9,8 +9,10 @@ in the same order, as in `benchmarks.store`; from Parquet every engine reads the
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -200,6 +202,13 @@ def _from_labels(table: pa.Table) -> Answer:
         "ethnicity_self": np.array([ethnicity[text] for text in frame["ethnicity_self"].astype(object)]),
         "n": frame["n"].to_numpy(),
     }
+
+
+def peak_mib(folder: Path, wanted: Sequence[Sequence[str]]) -> int:
+    """Most memory that a process of its own holds which makes these tallies and nothing else."""
+    code = f"import sys, disprop; disprop.scan(sys.argv[1], {wanted!r}); print(open('/proc/self/status').read())"
+    told = subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True, text=True).stdout
+    return int(told.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 Job = Callable[[Made], Any]
