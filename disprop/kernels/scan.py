@@ -56,8 +56,8 @@ class Scan:
 
     parts: int64 (P, 3): position of the file, rows, slice (force by month) that the part's rows go to; slice -1 where
         the rows differ in their month.
-    columns: int64 (P, C + 1, 2): offset in the file and width (0: absent, all blank) of each column; the last is the
-        analysis month, needed where the slice is -1.
+    columns: int64 (P, C + 1, 2): offset in the file and width (0: absent, all blank) of each column; codes of two bytes
+        begin at even places. The last is the analysis month, needed where the slice is -1.
     slices: int64 (P, M): for those parts, slice of each month counted from `first_month`, or -1 outside the period.
         Others share row 0, so it is (1, 0) where no part needs it. `slice_row` says which row a part has.
     group_start: int64 (G + 2): the columns of group g are group_start[g] to group_start[g + 1]; the last is the month.

@@ -44,7 +44,8 @@ def as_scan(problem):
         own = []
         by_column = list(zip(*rows)) if rows else [()] * len(sizes)
         for values, width in [*zip(by_column, widths), ([m + FIRST for m in months], 2)]:
-            pieces.append(np.array(values, dtype=f"<u{width}").view(np.uint8))
+            codes = np.array(values, dtype=f"<u{width}").view(np.uint8)
+            pieces.append(np.pad(codes, (0, codes.size % 2)))  # codes of two bytes begin at even places
             own.append((at, width))
             at += pieces[-1].size
         columns.append(own)
@@ -104,6 +105,38 @@ def test_two_tallies_in_one_pass_are_those_of_two_passes(problem, other):
     np.testing.assert_array_equal(together.counts[1], alone.counts[0])
 
 
+@given(problems())
+@settings(max_examples=40)
+def test_neighbours_of_one_number_are_counted_by_one_look_up(problem):
+    scan = as_scan(problem)
+    twice = replace(scan, tables=[*scan.tables, *scan.tables], cells=np.repeat(scan.cells, 2))
+    counted = scan_parts(twice, np.array([0, len(scan.parts)]))
+    dense, outside, left_out = truth(problem)
+    for counts in counted.counts:
+        np.testing.assert_array_equal(counts, dense)
+    assert (counted.outside, counted.left_out) == (outside, left_out)
+
+
+@pytest.mark.parametrize("cells", [3, 600])
+@pytest.mark.parametrize("tallies", [1, 2, 3])
+def test_codes_of_two_bytes_are_counted_where_they_stand(cells, tallies):
+    rows = kernels.CARRY * kernels.BLOCK + 3
+    scan = uniform(rows, parts=2)
+    wide = np.concatenate([np.zeros(6, np.uint8), scan.files[0].astype("<u2").view(np.uint8)])
+    columns = np.array([[(6 + 2 * p * rows, 2), (0, 0)] for p in range(2)], dtype=np.int64)
+    scan = replace(scan, files=[wide], columns=columns, tables=scan.tables * tallies, cells=np.array([cells] * tallies))
+    ways = kernels._ways(scan, np.arange(tallies + 1), np.zeros(tallies, np.int64))
+    assert kernels._straight(scan, ways).tolist() == [1, 0]
+    assert (kernels.WITH_NEXT in ways) == (cells == 600 and tallies > 1)
+    expected = [np.bincount(scan.files[0][6:].view("<u2")[p * rows : (p + 1) * rows], minlength=cells) for p in (0, 1)]
+    for threads in (1, 2):
+        counted = scan_parts(scan, np.linspace(0, 2, threads + 1).astype(np.int64))
+        for counts in counted.counts:
+            np.testing.assert_array_equal(counts, expected)
+    wide[6 + 2 * rows] = 200
+    assert scan_parts(scan, np.array([0, 2])).damaged == scan_numpy(scan).damaged == 1
+
+
 def uniform(rows, parts=6):
     """Parts of equal length in slices of their own, one column of 3 codes."""
     codes = (np.arange(rows * parts) % 3).astype(np.uint8)
@@ -157,9 +190,10 @@ def test_a_cell_beyond_two_to_the_31():
     out = [np.full(3, 2**31, dtype=np.int64)]
     near, packed = [np.zeros(16, dtype=np.uint16)], [np.empty(kernels.BLOCK, dtype=np.uint16) for _ in range(2)]
     kernels._count(
-        scan.files, scan.parts, scan.columns, scan.slices, scan.slice_row, 0, scan.group_start, scan.sizes,
-        [kernels._near_table(scan.tables[0][0])], scan.tables[0], np.array([0, 1]), np.array([0]), scan.cells,
-        np.array([1]), packed, near, out, np.zeros(2, np.int64), 0, 1,
+        scan.files, [file[: file.size // 2 * 2].view(np.uint16) for file in scan.files], scan.parts, scan.columns,
+        scan.slices, scan.slice_row, 0, scan.group_start, scan.sizes, np.array([0, 0]),
+        [kernels._near_table(scan.tables[0][0])], [kernels._NEITHER], scan.tables[0], np.array([0, 1]), np.array([0]),
+        scan.cells, np.array([kernels.NEAR]), packed, near, out, np.zeros(2, np.int64), 0, 1,
     )  # fmt: skip
     assert out[0].tolist() == [2**31 + 17, 2**31 + 17, 2**31 + 16]
 
