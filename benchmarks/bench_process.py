@@ -18,7 +18,7 @@ START = {
     "disprop --help": ["-m", "disprop", "--help"],
 }
 IMPORTS = """
-import disprop.command_options, disprop.plan, disprop.io.police_uk, disprop.io.census, disprop.measures.ratios, pandas
+import disprop.commands.options, disprop.plan, disprop.io.police_uk, disprop.io.census, disprop.measures.ratios, pandas
 """
 POLARS = """
 import sys, polars as pl

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from disprop.command_options import (
+from disprop.commands.options import (
     OK,
     REFUSED,
     USAGE,
@@ -50,17 +50,17 @@ class Commands(click.Group):
     """A group whose rarely used commands are imported when they are asked for, not to be listed."""
 
     later: ClassVar[dict[str, tuple[str, str]]] = {
-        "audit": ("disprop.commands_audit", "The audit of reasonable grounds: a sample whose every step..."),
-        "force": ("disprop.commands_force", "Use of force: published tables, figures beside searches and..."),
-        "forces": ("disprop.commands_forces", "Forces side by side: is one further from the others than..."),
-        "link": ("disprop.commands_video", "Link searches and force reports to body-worn-video footage,..."),
-        "looks": ("disprop.commands_forces", "Many looks at once: lists that say how much of them is..."),
-        "mapping": ("disprop.commands_mapping", "Read extracts of a force's own systems: propose a mapping..."),
-        "months": ("disprop.commands_forces", "Month by month: charts with a budget of false alarms,..."),
-        "nightly": ("disprop.commands_nightly", "Take in new and revised extracts, and publish the figures:..."),
-        "persons": ("disprop.commands_persons", "People, not searches: how many, how often, per 1,000..."),
-        "sentinels": ("disprop.commands_forces", "What is odd about the files that came: missing, partial,..."),
-        "store": ("disprop.commands_store", "Keep records in a store, and look after it."),
+        "audit": ("disprop.commands.audit", "The audit of reasonable grounds: a sample whose every step..."),
+        "force": ("disprop.commands.force", "Use of force: published tables, figures beside searches and..."),
+        "forces": ("disprop.commands.forces", "Forces side by side: is one further from the others than..."),
+        "link": ("disprop.commands.video", "Link searches and force reports to body-worn-video footage,..."),
+        "looks": ("disprop.commands.forces", "Many looks at once: lists that say how much of them is..."),
+        "mapping": ("disprop.commands.mapping", "Read extracts of a force's own systems: propose a mapping..."),
+        "months": ("disprop.commands.forces", "Month by month: charts with a budget of false alarms,..."),
+        "nightly": ("disprop.commands.nightly", "Take in new and revised extracts, and publish the figures:..."),
+        "persons": ("disprop.commands.persons", "People, not searches: how many, how often, per 1,000..."),
+        "sentinels": ("disprop.commands.forces", "What is odd about the files that came: missing, partial,..."),
+        "store": ("disprop.commands.store", "Keep records in a store, and look after it."),
     }
     """Name of a command -> the module that has it under that name, and its line in the list of commands."""
 

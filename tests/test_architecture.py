@@ -37,35 +37,14 @@ LAYERS = (
     ("report",),
     ("job",),
     ("nightly",),
-    ("command_options",),
-    ("cli",),
     ("__init__",),
-    (
-        "validation",
-        "commands_audit",
-        "commands_force",
-        "commands_forces",
-        "commands_mapping",
-        "commands_nightly",
-        "commands_persons",
-        "commands_store",
-        "commands_video",
-        "__main__",
-    ),
+    ("commands",),
+    ("cli",),
+    ("validation", "__main__"),
 )
 SIDE_DOORS = {"io", "synthetic"}  # they import up to the tally; only the edge imports them
 LAST_SEEN_BY_SIDE_DOORS = "tallies"
-EDGE = {
-    "job",
-    "nightly",
-    "command_options",
-    "cli",
-    "commands_force",
-    "commands_forces",
-    "commands_mapping",
-    "commands_store",
-}
-EDGE |= {"commands_nightly", "commands_video", "linking", "validation", "__init__"}
+EDGE = {"linking", "job", "nightly", "__init__", "commands", "cli", "validation"}
 LAZILY = {"plan"}  # may open a side door, inside a function only
 SEES_NO_OTHER_ROOM = {"kernels"}
 OPENS_NO_FILE = {"measures", "report"}

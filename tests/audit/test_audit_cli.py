@@ -18,7 +18,7 @@ from filling import fill
 from disprop.audit.estimation import ALL_METHODS
 from disprop.audit.planning import read_plan
 from disprop.cli import cli
-from disprop.commands_audit import METHODS
+from disprop.commands.audit import METHODS
 from disprop.errors import DispropError, Refused, UsageError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "audit.md"

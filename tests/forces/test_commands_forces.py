@@ -5,7 +5,8 @@ import json
 import pytest
 
 import disprop as dp
-from disprop import cli, commands_forces
+from disprop import cli
+from disprop.commands import forces
 
 MONTHS = ("2022-04", "2022-05", "2022-06", "2022-07", "2022-08", "2022-09", "2022-10", "2022-11")
 
@@ -33,7 +34,7 @@ def run(records, run):
 
 
 @pytest.mark.parametrize("kind", ["funnel", "outlier_lines", "rank_range"])
-@pytest.mark.parametrize("measure", commands_forces.MEASURED)
+@pytest.mark.parametrize("measure", forces.MEASURED)
 def test_forces(run, kind, measure):
     code, rows, _ = run("forces", kind, "--measure", measure, population=True)
     assert code == 0
@@ -73,7 +74,7 @@ def test_breaks_are_read_and_drawn(run, records):
     assert {row["month"] for row in drawn} == {"2022-07"}
 
 
-@pytest.mark.parametrize("kind", commands_forces.LOOKS)
+@pytest.mark.parametrize("kind", forces.LOOKS)
 def test_looks(run, kind):
     code, rows, _ = run("looks", kind, "--by", "force,ethnicity_self" if kind == "shrunken_rates" else "force")
     assert code == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from disprop.command_options import OK, WARNINGS, progress_bar
+from disprop.commands.options import OK, WARNINGS, progress_bar
 
 LOCKED = 5
 

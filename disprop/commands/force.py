@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from disprop.command_options import (
+from disprop.commands.options import (
     FILE,
     OK,
     Asked,

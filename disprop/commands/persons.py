@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from disprop.command_options import (
+from disprop.commands.options import (
     Asked,
     by_option,
     compared_options,

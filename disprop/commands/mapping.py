@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from disprop.command_options import FILE, OK, WARNINGS
+from disprop.commands.options import FILE, OK, WARNINGS
 from disprop.errors import UsageError
 
 

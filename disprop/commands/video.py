@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from disprop.command_options import OK, WARNINGS, progress_bar
+from disprop.commands.options import OK, WARNINGS, progress_bar
 from disprop.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from disprop.command_options import OK, REFUSED, WARNINGS, key_option, mapping_option
+from disprop.commands.options import OK, REFUSED, WARNINGS, key_option, mapping_option
 from disprop.errors import UsageError
 
 _STORE = click.argument("path", type=click.Path(file_okay=False))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from disprop.command_options import confidence_option, with_options
+from disprop.commands.options import confidence_option, with_options
 from disprop.errors import InputRefused, Refused, UsageError
 
 LEDGER = click.Path(file_okay=False)
