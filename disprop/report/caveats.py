@@ -207,9 +207,8 @@ def _ask_higher(inputs: ReportInputs) -> str:
 def _ask_where(inputs: ReportInputs) -> str:
     if not _given("rate_ratio")(inputs):
         return ""
-    return (
-        "Where are searches made? Does the difference hold inside each area, and among people of the same age and sex?"
-    )
+    inside = "" if _given("rate_ratio_within_areas")(inputs) else "inside each area, and "
+    return f"Where are searches made? Does the difference hold {inside}among people of the same age and sex?"
 
 
 def _ask_unknown(inputs: ReportInputs) -> str:

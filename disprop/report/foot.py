@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from disprop.codelists import codelist
@@ -70,7 +71,9 @@ def coverage_section(inputs: ReportInputs) -> Section:
     ]
     own, others = _notes(inputs)
     if own:
-        blocks.append(counts_table("notes", "What was noted while reading", ("What", "Times"), own))
+        whole = f"Counted over all {counted(inputs.account.read, 'row')} read, those left out among them."
+        table = counts_table("notes", "What was noted while reading", ("What", "Times"), own)
+        blocks.append(replace(table, notes=(whole,)))
     if others:
         blocks.append(Paragraph("What was noted of other forces that were read beside this one is in account.csv."))
     return Section("coverage", "Which months and rows are in this report", "Months and rows", tuple(blocks))

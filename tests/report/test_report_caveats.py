@@ -48,6 +48,16 @@ def test_what_the_page_answers_is_not_asked():
     assert any(possession in text for _, text in questions(case("refused")))
 
 
+def test_inside_areas_is_asked_only_where_it_is_not_shown():
+    inputs = case("given")
+    twin = inputs.results["rate_ratio"]
+    within = replace(inputs, results=inputs.results | {"rate_ratio_within_areas": twin})
+    asked = "Does the difference hold inside each area"
+    assert any(asked in text for _, text in questions(inputs))
+    assert not any(asked in text for _, text in questions(within))
+    assert any("Does the difference hold among people of the same age" in text for _, text in questions(within))
+
+
 def test_every_caveat_is_said_somewhere_and_has_a_name_of_its_own():
     said = {
         entry for name in ("whole", "few", "partial", "vanished", "refused", "small") for entry in caveats(case(name))
@@ -105,6 +115,7 @@ def test_notes_of_another_force_stay_out_and_months_are_named():
         ("in the file of April 2019, but in May 2019 by UK time: counted in May 2019", "3"),
         ("byte order mark", "1"),
     )
+    assert table.notes == (f"Counted over all {inputs.account.read} rows read, those left out among them.",)
     assert any("of other forces" in block.text for block in blocks if block.kind == "paragraph")
 
 
