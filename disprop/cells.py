@@ -3,6 +3,9 @@
 An array costs 8 bytes a cell, keyed cells 16 bytes a cell that is not 0. Small areas by month by ethnic group are some
 thousand million cells of which some million are not 0; such a tally is kept keyed. Everything here gives the same
 answer for both; `settled` decides which of the two a result is, so that nobody else has to.
+
+The array of a scan of fewer than 2^31 rows may be of int32, in which no sum of its cells can be too large. All that is
+made of it or handed out is int64.
 """
 
 from __future__ import annotations
@@ -51,7 +54,11 @@ def size(shape: Sequence[int]) -> int:
 
 def total(counts: Counts) -> int:
     """Sum over every cell."""
-    return int((counts.n if isinstance(counts, Keyed) else counts).sum(dtype=np.int64))
+    values = counts.n if isinstance(counts, Keyed) else counts
+    if values.dtype == np.int32 and values.flags.c_contiguous and values.size % 2 == 0:
+        pairs = int(values.reshape(-1).view(np.uint64).sum())  # two sums at once: neither reaches 2^32
+        return (pairs >> 32) + (pairs & 0xFFFFFFFF)
+    return int(values.sum(dtype=np.int64))
 
 
 def dense(counts: Counts) -> np.ndarray:
@@ -62,7 +69,7 @@ def dense(counts: Counts) -> np.ndarray:
            [7, 0]])
     """
     if not isinstance(counts, Keyed):
-        return counts
+        return counts.astype(np.int64, copy=False)
     if size(counts.shape) > LARGEST:
         raise UsageError(
             f"this tally has {size(counts.shape):,} cells, an array of which would take "
@@ -81,8 +88,7 @@ def nonzero(counts: Counts) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     ((array([0, 1]), array([1, 0])), array([5, 7]))
     """
     if not isinstance(counts, Keyed):
-        at = np.flatnonzero(counts)
-        return positions(at, counts.shape), counts.reshape(-1)[at]
+        counts = keyed(counts)
     return positions(counts.at, counts.shape), counts.n
 
 
@@ -123,7 +129,7 @@ def keyed(counts: Counts) -> Keyed:
     if isinstance(counts, Keyed):
         return counts
     at = np.flatnonzero(counts)
-    return Keyed(counts.shape, at, counts.reshape(-1)[at])
+    return Keyed(counts.shape, at, counts.reshape(-1)[at].astype(np.int64, copy=False))
 
 
 def settled(counts: Counts) -> Counts:
@@ -188,7 +194,7 @@ def reshape(counts: Counts, shape: tuple[int, ...]) -> Counts:
 def add(one: Counts, other: Counts) -> Counts:
     """Cell by cell, of one shape."""
     if not isinstance(one, Keyed) and not isinstance(other, Keyed):
-        return one + other
+        return np.asarray(np.add(one, other, dtype=np.int64))
     from disprop.kernels.keyed import merge
 
     a, b = keyed(one), keyed(other)

@@ -108,7 +108,7 @@ class Tally:
     def __post_init__(self) -> None:
         shape = tuple(len(axis) for axis in self.axes)
         dtype = (self.cells.n if isinstance(self.cells, Keyed) else self.cells).dtype
-        if self.cells.shape != shape or dtype != np.int64:
+        if self.cells.shape != shape or dtype not in (np.int64, np.int32):
             raise DispropError(f"counts are {dtype} {self.cells.shape}; the axes want int64 {shape}")
         if self.account.counted != self.total:
             raise DispropError(

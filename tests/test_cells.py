@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import disprop as dp
 from disprop import cells
 from disprop.cells import Keyed
-from disprop.errors import UsageError
+from disprop.errors import DispropError, UsageError
+from disprop.provenance import Account
 from disprop.tallies import Tally, load
 from tests.invent import many
 from tests.sources import Rows
@@ -27,7 +28,8 @@ def everything_keyed(monkeypatch):
 def arrays(draw, most=4):
     shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=most))
     size = int(np.prod(shape))
-    return np.array(draw(st.lists(st.integers(0, 3), min_size=size, max_size=size)), dtype=np.int64).reshape(shape)
+    narrow = draw(st.sampled_from([np.int64, np.int32]))
+    return np.array(draw(st.lists(st.integers(0, 3), min_size=size, max_size=size)), dtype=narrow).reshape(shape)
 
 
 def naive(counts):
@@ -38,6 +40,28 @@ def naive(counts):
 def as_dict(counts):
     where, n = cells.nonzero(counts)
     return {tuple(int(i[k]) for i in where): int(n[k]) for k in range(len(n))}
+
+
+def test_narrow_counts_become_wide_before_they_can_be_too_large():
+    most = np.array([[(1 << 31) - 1, 0], [0, 0]], dtype=np.int32)
+    twice = cells.add(most, most)
+    assert twice.dtype == np.int64
+    assert twice[0, 0] == 2 * int(most[0, 0]) == cells.total(twice)
+    assert cells.total(most) == cells.total(most.T) == cells.total(most[:, :1]) == (1 << 31) - 1
+    assert cells.total(np.array([1 << 30, (1 << 30) - 1], dtype=np.int32)) == (1 << 31) - 1
+    for made in (
+        cells.dense(most), cells.nonzero(most)[1], cells.keyed(most).n, cells.project(most, [0]),
+        cells.regroup(most, 0, np.array([0, 0]), 1), cells.spread(most, [[0, 1], [0, 1]], (2, 2)), cells.settled(most),
+    ):  # fmt: skip
+        assert made.dtype == np.int64
+
+
+def test_the_counts_of_a_narrow_tally_are_wide():
+    narrow = Tally((), np.array(7, dtype=np.int32), "searches", account=Account(read=7))
+    assert narrow.counts.dtype == np.int64
+    assert narrow.difference(Tally((), np.array(7), "searches", account=Account(read=7))) is None
+    with pytest.raises(DispropError, match="want int64"):
+        Tally((), np.array(7.0), "searches", account=Account(read=7))
 
 
 @given(arrays(), st.data())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,8 @@ FOURFOLD = 1 << 9
 increment would wait for the one before."""
 FAR, NEAR, WITH_NEXT, WITH_LAST = range(4)
 """Ways to count a tally: straight into its place; near; near with the next by one look-up; near with the last."""
+MOST_ROWS = (1 << 31) - 1
+"""Most rows counted into one array, which int32 holds: counts then take half the memory to clear and to fill."""
 CARRY = 15
 """Near counts are carried after so many blocks at the latest: 61,440 rows, which uint16 holds."""
 
@@ -112,10 +114,12 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
     """Count every row of every part; thread i takes the parts from cuts[i] to cuts[i + 1].
 
     No two threads may meet in a slice (see `cut`), so that they share one array of counts and nothing is merged:
-    the counts are the same for any number of threads. Counts are int64.
+    the counts are the same for any number of threads. Counts are int32, or int64 where there are too many rows for it.
     """
+    if int(scan.parts[:, 1].sum()) > MOST_ROWS:
+        return _scan_in_two(scan)
     threads = len(cuts) - 1
-    counts = [np.zeros((scan.n_slices, int(cells)), dtype=np.int64) for cells in scan.cells]
+    counts = [np.zeros((scan.n_slices, int(cells)), dtype=np.int32) for cells in scan.cells]
     left = np.zeros((threads, 2), dtype=np.int64)
     used = [(t, g) for t, row in enumerate(scan.tables) for g, table in enumerate(row) if table is not None]
     tables = [table for row in scan.tables for table in row if table is not None]
@@ -146,6 +150,23 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
         with ThreadPoolExecutor(threads) as pool:
             damaged = sum(pool.map(count, range(threads)))
     return Counted(counts, int(left[:, 1].sum()), int(left[:, 0].sum()), damaged, "compiled", threads)
+
+
+def _scan_in_two(scan: Scan) -> Counted:
+    """The counts of more rows than int32 holds: of each half of the parts, added up."""
+    middle = len(scan.parts) // 2
+    if middle == 0:
+        raise ValueError(f"a part has {int(scan.parts[0, 1]):,} rows; {MOST_ROWS:,} are the most that one may have")
+    one, other = (_scan_some(scan, half) for half in (slice(None, middle), slice(middle, None)))
+    counts = [np.add(a, b, dtype=np.int64) for a, b in zip(one.counts, other.counts)]
+    outside, left_out = one.outside + other.outside, one.left_out + other.left_out
+    return Counted(counts, outside, left_out, one.damaged + other.damaged, one.kernel, 1)
+
+
+def _scan_some(scan: Scan, some: slice) -> Counted:
+    parts = scan.parts[some]
+    fewer = replace(scan, parts=parts, columns=scan.columns[some], slice_row=scan.slice_row[some])
+    return scan_parts(fewer, np.array([0, len(parts)]))
 
 
 _NO_TABLE, _NEITHER = np.zeros(1, dtype=np.uint16), np.zeros(1, dtype=np.uint32)
@@ -215,7 +236,7 @@ def _damaged(code, base, n, size):  # type: ignore[no-untyped-def]
 @kernel(
     "int64(uint8[::1]*, uint16[::1]*, int64[:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64, int64[::1],"
     " int64[::1], int64[::1], uint16[::1]*, uint32[::1]*, int32[::1]*, int64[::1], int64[::1], int64[::1], int64[::1],"
-    " uint16[::1]*, uint16[::1]*, int64[::1]*, int64[::1], int64, int64)"
+    " uint16[::1]*, uint16[::1]*, int32[::1]*, int64[::1], int64, int64)"
 )
 def _count(  # type: ignore[no-untyped-def]
     files, words, parts, columns, slices, slice_row, first_month, group_start, sizes, straight,
@@ -295,7 +316,7 @@ def _carry(near, out, base, cells, left, t):  # type: ignore[no-untyped-def]
             left[0] += np.int64(near[start])
         near[start] = 0
         for i in range(cells):
-            out[base + i] += np.int64(near[start + 1 + i])
+            out[base + i] += np.int32(near[start + 1 + i])
             near[start + 1 + i] = 0
 
 
@@ -313,7 +334,7 @@ def _far(  # type: ignore[no-untyped-def]
             at = np.int64(month[i]) - first_month
             here = own[at] if at >= 0 else -1
         if here >= 0 and entry >= 0:
-            out[here * cells + entry] += 1
+            out[here * cells + entry] += np.int32(1)
         elif t == 0:
             left[np.int64(here < 0)] += 1
 

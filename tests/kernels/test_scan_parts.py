@@ -184,18 +184,18 @@ def test_a_code_without_a_label_is_reported_and_its_rows_are_not_counted(way):
     assert counted.counts[0].sum() in (250, 299), "its block, or it alone"
 
 
-def test_a_cell_beyond_two_to_the_31():
-    """The same part counted into one cell that holds 2^31 already."""
-    scan = uniform(50, parts=1)
-    out = [np.full(3, 2**31, dtype=np.int64)]
-    near, packed = [np.zeros(16, dtype=np.uint16)], [np.empty(kernels.BLOCK, dtype=np.uint16) for _ in range(2)]
-    kernels._count(
-        scan.files, [file[: file.size // 2 * 2].view(np.uint16) for file in scan.files], scan.parts, scan.columns,
-        scan.slices, scan.slice_row, 0, scan.group_start, scan.sizes, np.array([0, 0]),
-        [kernels._near_table(scan.tables[0][0])], [kernels._NEITHER], scan.tables[0], np.array([0, 1]), np.array([0]),
-        scan.cells, np.array([kernels.NEAR]), packed, near, out, np.zeros(2, np.int64), 0, 1,
-    )  # fmt: skip
-    assert out[0].tolist() == [2**31 + 17, 2**31 + 17, 2**31 + 16]
+def test_a_cell_beyond_two_to_the_31(monkeypatch):
+    """Rows beyond what 32 bits hold are counted in pieces, and the pieces added in 64."""
+    scan = uniform(50)
+    whole = scan_parts(scan, np.array([0, 6]))
+    assert whole.counts[0].dtype == np.int32
+    monkeypatch.setattr(kernels, "MOST_ROWS", 100)
+    pieces = scan_parts(scan, np.array([0, 6]))
+    assert pieces.counts[0].dtype == np.int64
+    np.testing.assert_array_equal(pieces.counts[0], whole.counts[0])
+    monkeypatch.setattr(kernels, "MOST_ROWS", 49)
+    with pytest.raises(ValueError, match="a part has 50 rows; 49 are the most"):
+        scan_parts(scan, np.array([0, 6]))
 
 
 def test_a_part_of_more_rows_than_a_near_counter_holds():
