@@ -51,10 +51,10 @@ def test_a_report_allows_for_people_searched_again(folder):
     assert ratios["method"].str.contains("person-clustered").any()
     page = (out / "report.html").read_text(encoding="utf-8")
     number = next(method for method in ratios["method"] if "person-clustered" in method).rpartition(" ")[2]
-    assert f"(people {number})" in page
+    assert f"(×{number}, people)" in page
 
 
 def test_methods_say_what_widened_them():
-    assert foot._widened("score, month dispersion 4.38") == ("score", "4.38")
-    assert foot._widened("score, person-clustered 1.23") == ("score", "people 1.23")
+    assert foot._widened("score, month dispersion 4.38") == ("score", "×4.38, months")
+    assert foot._widened("score, person-clustered 1.23") == ("score", "×1.23, people")
     assert foot._widened("mid_p") == ("mid_p", "")
