@@ -217,17 +217,20 @@ POSSESSION = Share(
 
 
 def share_blocks(inputs: ReportInputs, share: Share) -> list[Block]:
-    """One share: what it is over the whole force, a chart and a table by group; or that it is refused, and why."""
+    """One share: what it is over the whole force, a chart and a table by group; or that it is refused, and why.
+
+    Where every group is refused or too small, there is nothing to draw.
+    """
     rows, whole = inputs.rows(share.frame), inputs.one(share.whole)
     if not rows:
         return []
     said = share_sentence(whole, share.of, share.what, share.asked)
     if not any(row["bound_low"] is not None for row in rows):
         return [_refused_share(share, rows, whole)]
-    blocks: list[Block] = [Paragraph(said)] if said else []
+    drawn = any(row["bound_low"] is not None and not too_few(row) for row in rows)
     return [
-        *blocks,
-        _share_chart(inputs, share, rows, whole),
+        *([Paragraph(said)] if said else []),
+        *([_share_chart(inputs, share, rows, whole)] if drawn else []),
         shares_table(share.frame, share.yes, share.column, rows, whole, of=share.of),
     ]
 

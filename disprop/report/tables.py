@@ -137,15 +137,15 @@ def _within_cells(row: Row, whole: Row) -> tuple[str, ...]:
 
 
 def row_notes(rows: Sequence[Row], *, but: Sequence[str] = ()) -> tuple[str, ...]:
-    """What to keep in mind of rows: each remark once, with the groups that it is about; `but` stand elsewhere."""
+    """What to keep in mind of rows: each remark once, those on all before those on some groups; `but` stand elsewhere."""
     about: dict[str, list[str]] = {}
     for row in rows:
         for text in (text for text in remarks(row["flag"]) if text not in but):
             about.setdefault(text, []).append(group_label(row["group"]))
     every = len(rows)
-    return tuple(
-        sentence(text if len(groups) == every else f"{listed(groups)}: {text}") for text, groups in about.items()
-    )
+    of_all = [sentence(text) for text, groups in about.items() if len(groups) == every]
+    of_some = [sentence(f"{listed(groups)}: {text}") for text, groups in about.items() if len(groups) < every]
+    return (*of_all, *of_some)
 
 
 def _ratio_cells(row: Row) -> tuple[str, ...]:

@@ -219,6 +219,13 @@ def positions(page, ids):
     return [next(i for i, (_, at) in enumerate(page.tags) if at.get("id") == one) for one in ids]
 
 
+def test_no_chart_is_empty(page):
+    """A drawing has a mark of an estimate or of bounds, which its key explains."""
+    keys = {"estimate with its interval", "bounds, by what is unknown"}
+    for drawing in page.drawings:
+        assert keys & {text for text, _ in drawing.letters}, drawing.title
+
+
 def test_drawings_stay_inside_their_box(page):
     for drawing in page.drawings:
         _, _, width, height = map(float, drawing.attributes["viewbox"].split())

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from disprop.provenance import Account
-from disprop.report.tables import account_rows, csv_tables, files_table, frame_csv
+from disprop.report.tables import account_rows, csv_tables, files_table, frame_csv, row_notes
 from tests.report.cases import case
 
 
@@ -49,6 +49,12 @@ def test_a_label_is_never_a_formula(label):
 
 def test_an_invented_table_without_rows_still_says_so_in_its_head():
     assert frame_csv(pd.DataFrame({"a": []}), True) == "synthetic,a\n"
+
+
+def test_notes_on_every_row_stand_before_those_on_some():
+    rows = [{"group": "Mixed", "flag": "no residents; all"}, {"group": "Black", "flag": "all"}]
+    assert row_notes(rows) == ("All.", "Mixed: the Census counts no residents of this group here.")
+    assert row_notes(rows, but=("all",)) == ("Mixed: the Census counts no residents of this group here.",)
 
 
 def test_only_the_own_files_are_printed_and_no_folder():
