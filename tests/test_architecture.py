@@ -145,6 +145,15 @@ def test_the_map_shows_every_room():
     assert shown == sorted(shown, key=RANK.__getitem__), "the map's rows follow LAYERS"
 
 
+@pytest.mark.parametrize("room", ["audit", "io", "measures"])
+def test_the_map_shows_every_file_of_a_large_room(room):
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"`(\w+)/?`", text.split(f"## Inside `{room}`")[1].split("\n## ")[0]))
+    files = {path.relative_to(PACKAGE / room) for path in (PACKAGE / room).rglob("*.py") if path.stem != "__init__"}
+    wanted = {path.parts[0] if path.parts[0] == "store" else path.stem for path in files}
+    assert sorted(wanted - shown) == []
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_imports_point_inward(path):
     found = [(use, why_refused(room_of(path), other, use)) for other, use in rooms_imported(path)]
