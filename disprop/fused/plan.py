@@ -159,7 +159,8 @@ def open_codes(labels: Sequence[str]) -> list[str]:
 
 def _in_place_order(mapped: Mapped, read: np.ndarray) -> np.ndarray:
     """Parts by force and month, as the axes have them, so that their counts come one after another."""
-    return read[np.lexsort((mapped.last[read], mapped.first[read], force_order(mapped)[read]))]
+    place = force_order(mapped)[read] << 40 | mapped.first[read].astype(np.int64) << 20 | mapped.last[read]
+    return read[np.argsort(place)]  # one number sorts faster than three
 
 
 def force_order(mapped: Mapped) -> np.ndarray:
