@@ -102,9 +102,9 @@ _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
     ),
     (
         _given(*_RATES, "rate_ratio"),
-        "An ageing Census",
-        "The residents are those of a Census taken on one day. Places change; a later period rests on residents "
-        "counted before it, and a change of Census breaks a series.",
+        "Residents counted once",
+        "The residents were counted once, and places change: a period before or after that day rests on residents of "
+        "another time. A change of Census breaks a series.",
     ),
     (
         _has(*_RATES, "rate_ratio"),
@@ -145,8 +145,8 @@ _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
     (
         _has(*_SHARES),
         "Overlapping intervals",
-        "Whether two groups differ is not told by whether their intervals overlap. Differences of find rates need "
-        "thousands of searches in each group before they can be told from chance.",
+        "Whether two groups differ is not told by whether their intervals overlap. Differences of find rates often "
+        "need thousands of searches in each group before they can be told from chance.",
     ),
     (
         _has(*_RATES, *_SHARES),
@@ -168,7 +168,7 @@ _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
         _given("rate_ratio"),
         "Chance only",
         "An interval covers chance only. It does not cover wrong labels, records that were never made, or a Census "
-        "that has aged. Of many comparisons where there is no difference, about one in twenty will seem to show one.",
+        "that has aged. Of many comparisons where there is no difference, up to one in twenty may seem to show one.",
     ),
     (
         _any_row("search_rate", lambda row: "label" in (row["flag"] or "")),

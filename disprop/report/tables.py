@@ -137,7 +137,7 @@ def _within_cells(row: Row, whole: Row) -> tuple[str, ...]:
 
 
 def row_notes(rows: Sequence[Row], *, but: Sequence[str] = ()) -> tuple[str, ...]:
-    """What to keep in mind of rows: each remark once, those on all before those on some groups; `but` stand elsewhere."""
+    """What to keep in mind of rows: each remark once, those on all groups first; those in `but` stand elsewhere."""
     about: dict[str, list[str]] = {}
     for row in rows:
         for text in (text for text in remarks(row["flag"]) if text not in but):

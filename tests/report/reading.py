@@ -30,6 +30,7 @@ class Page(HTMLParser):
         self.drawings: list[Drawing] = []
         self.headings: list[tuple[str, str]] = []
         self.words: list[str] = []
+        self.placed: list[tuple[str, list[str]]] = []
         self.tags: list[tuple[str, dict]] = []
         self.months: list[tuple[str, str]] = []
         self.feed(html)
@@ -76,6 +77,7 @@ class Page(HTMLParser):
             return
         if data.strip():
             self.words.append(data.strip())
+            self.placed.append((data.strip(), inside))
         if "li" in inside and self.open[-1][1].get("class") in ("sign", "state"):
             self.months.append((self.open[-1][1]["class"], data.strip()))
         if "td" in inside or "th" in inside:

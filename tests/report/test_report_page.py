@@ -188,6 +188,13 @@ def test_landmarks_and_language(page):
     assert page.links[0] == "#answer"
 
 
+def test_all_that_is_said_stands_in_a_landmark(page):
+    """But for the link that skips to the answer."""
+    landmarks = {"header", "main", "nav", "footer", "aside"}
+    outside = [words for words, inside in page.placed if "body" in inside and not landmarks & set(inside)]
+    assert outside == ["Skip to the answer"]
+
+
 def test_tables_have_captions_scopes_and_explained_marks(page):
     tags = [tag for tag, _ in page.tags]
     assert tags.count("table") == tags.count("caption") == tags.count("thead") == len(page.tables)
