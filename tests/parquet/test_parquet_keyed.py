@@ -12,6 +12,7 @@ import disprop as dp
 from disprop import cells, partial
 from disprop.cells import Keyed
 from disprop.io.parquet import read_parquet
+from disprop.kernels import blocks
 from disprop.partial import merged, unpack
 from disprop.plan import explain, scan
 from disprop.records import axis_spec
@@ -77,6 +78,21 @@ def test_no_batch_is_left_and_no_thread_changes_a_count(path, way, threads):
     one, other = read_parquet(path), read_parquet(path)
     other._threads = threads
     assert dp.tally(one, by=["area", "gender"]) == dp.tally(other, by=["area", "gender"])
+
+
+@pytest.mark.parametrize("small", [{}, {"FEWEST_KEYS": 0, "CHUNK": 90}, {"CHUNK": 90, "LOOSE": 200}], ids=str)
+@pytest.mark.parametrize("size", [130, 3000])
+def test_no_order_of_rows_files_or_row_groups_changes_a_count(placed, path, tmp_path, monkeypatch, small, size):
+    """Also where the kernel sorts them in many small blocks, and where blocks are counted into one on the way."""
+    whole = dp.tally(path, by=["area", "gender"])
+    for name, value in small.items():
+        monkeypatch.setattr(blocks, name, value)
+    shuffled = placed.take(np.random.default_rng(size).permutation(len(placed)))
+    for i, start in enumerate(range(0, 3000, 1000)):
+        parquet.write_table(shuffled.slice(start, 1000), tmp_path / f"{9 - i}.parquet", row_group_size=size)
+    counted = dp.tally(tmp_path, by=["area", "gender"])
+    assert counted.axes == whole.axes
+    assert np.array_equal(counted.counts, whole.counts)
 
 
 def test_pieces_merged_in_any_order_are_the_whole(path, way):
