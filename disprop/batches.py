@@ -20,8 +20,34 @@ def labels_of(batch: pa.RecordBatch, column: str) -> tuple[list[str | None], np.
     if column not in batch.schema.names:
         return [], np.full(batch.num_rows, -1, dtype=np.int32)
     values = batch[column]
-    indices = values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return values.dictionary.to_pylist(), indices
+    return values.dictionary.to_pylist(), numbers_of(values.indices, null=-1).astype(np.int32, copy=False)
+
+
+def numbers_of(column: pa.Array, *, null: int = 0) -> np.ndarray:
+    """The whole numbers of an array, `null` where there is none.
+
+    From its buffers: pyarrow's own way imports pandas first, which counting does not need.
+
+    >>> import pyarrow as pa
+    >>> numbers_of(pa.array([7, None, 5, 3], pa.int16())[1:], null=-1)
+    array([-1,  5,  3], dtype=int16)
+    """
+    validity, values = column.buffers()
+    if values is None:
+        return np.full(len(column), null, dtype=str(column.type))
+    numbers = np.frombuffer(values, dtype=str(column.type))[column.offset : column.offset + len(column)]
+    if column.null_count == 0:
+        return numbers
+    known = np.unpackbits(np.frombuffer(validity, np.uint8), count=column.offset + len(column), bitorder="little")
+    return np.where(known[column.offset :], numbers, numbers.dtype.type(null))
+
+
+def rows_where(batch: pa.RecordBatch, wanted: np.ndarray) -> pa.RecordBatch:
+    """The rows of a batch of which `wanted` is true."""
+    import pyarrow as pa
+
+    bits = pa.py_buffer(np.packbits(wanted, bitorder="little"))  # `pa.array` imports pandas
+    return batch.filter(pa.Array.from_buffers(pa.bool_(), len(wanted), [None, bits]))
 
 
 def open_codes(batch: pa.RecordBatch, spec: AxisSpec) -> tuple[list[str], np.ndarray]:

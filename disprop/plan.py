@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disprop import cells as counting
-from disprop.batches import each_item, hours_of, labels_of, open_codes
+from disprop.batches import each_item, hours_of, labels_of, numbers_of, open_codes, rows_where
 from disprop.cells import Counts, Keyed
 from disprop.cluster import run, tasks_for
 from disprop.codelists import UNMAPPED, code_lookup, codelist, force_code
@@ -267,8 +267,6 @@ def _is_open(spec: AxisSpec) -> bool:
 
 def _apply_rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> tuple[pa.RecordBatch, dict[str, int]]:
     """The rows to count, and how many the first rule that fits left out."""
-    import pyarrow as pa
-
     undecided = np.ones(batch.num_rows, dtype=bool)
     left_out: dict[str, int] = {}
     for rule, fits in _rules(batch, request, scheme):
@@ -276,7 +274,7 @@ def _apply_rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> tuple
         undecided &= ~fits
     if undecided.all():
         return batch, {}
-    return batch.filter(pa.array(undecided)), {rule: n for rule, n in left_out.items() if n}
+    return rows_where(batch, undecided), {rule: n for rule, n in left_out.items() if n}
 
 
 def _rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> Iterable[tuple[str, np.ndarray]]:
@@ -285,7 +283,7 @@ def _rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> Iterable[tu
         codes, at = labels_of(batch, "force")
         yield FORCE_RULE, ~np.array([code in scope.forces for code in codes] + [False])[at]
     if scope.first is not None and scope.last is not None:
-        month = batch["month"].to_numpy(zero_copy_only=False)
+        month = numbers_of(batch["month"])
         yield PERIOD_RULE, (month < scope.first) | (month > scope.last)
     if not request.vehicle_only and "search_type" in batch.schema.names:
         codes, at = labels_of(batch, "search_type")
@@ -325,7 +323,7 @@ class _Cube:
     def add(self, batch: pa.RecordBatch, scheme: str) -> None:
         if batch.num_rows == 0:
             return
-        force, month = labels_of(batch, "force"), batch["month"].to_numpy(zero_copy_only=False)
+        force, month = labels_of(batch, "force"), numbers_of(batch["month"])
         forces = [force_code(str(label)) for label in force[0]]
         months, month_at = np.unique(month, return_inverse=True)
         columns = [force[1], month_at.astype(np.int32)]

@@ -259,14 +259,18 @@ class _Scan:
         import pyarrow as pa
 
         wanted, n = self.settings.columns, self.rows
-        columns: dict[str, pa.Array] = {"force": self._forces(), "month": pa.array(self.times[1, :n].astype(np.int32))}
+        columns: dict[str, pa.Array] = {
+            "force": self._forces(),
+            "month": _numbers(pa.int32(), self.times[1, :n].astype(np.int32)),
+        }
         if PART_MONTH in wanted:
-            columns[PART_MONTH] = pa.array(self._part_months())
+            columns[PART_MONTH] = _numbers(pa.int32(), self._part_months())
         if "event_time" in wanted:
-            columns["event_time"] = pa.array(self.times[0, :n]).cast(pa.timestamp("s", "UTC"))
+            columns["event_time"] = _numbers(pa.timestamp("s", "UTC"), self.times[0, :n])
         for axis, name in enumerate(PLACE):
             if name in wanted:
-                columns[name] = pa.array(self.degrees[axis, :n], from_pandas=True)
+                degrees = self.degrees[axis, :n]
+                columns[name] = _numbers(pa.float64(), degrees, known=degrees == degrees)
         for name in wanted.intersection(LABELS):
             columns[name] = self._label_column(name)
         order = [name for name in (*(spec.name for spec in SEARCH), PART_MONTH) if name in columns]
@@ -275,11 +279,12 @@ class _Scan:
     def _forces(self) -> pa.DictionaryArray:
         import pyarrow as pa
 
-        forces = list(dict.fromkeys(file.account.force for file in self.files))
+        forces = list(dict.fromkeys(file.account.force or "" for file in self.files))
         at = {force: i for i, force in enumerate(forces)}
-        codes = np.array([at[file.account.force] for file in self.files], dtype=np.int32)
+        codes = np.array([at[file.account.force or ""] for file in self.files], dtype=np.int32)
         rows = np.diff(self.found[:, 0], prepend=0)
-        return pa.DictionaryArray.from_arrays(pa.array(np.repeat(codes, rows)), pa.array(forces, pa.string()))
+        indices = _numbers(pa.int32(), np.repeat(codes, rows))
+        return pa.DictionaryArray.from_arrays(indices, _texts([force.encode() for force in forces]))
 
     def _part_months(self) -> np.ndarray:
         months = self.times[1, : self.rows].astype(np.int32)
@@ -292,10 +297,11 @@ class _Scan:
         import pyarrow as pa
 
         if name not in _COLUMNS:
-            return pa.DictionaryArray.from_arrays(pa.nulls(self.rows, pa.int32()), pa.array([], pa.string()))
+            return pa.DictionaryArray.from_arrays(pa.nulls(self.rows, pa.int32()), _texts([]))
         column = _COLUMNS.index(name)
-        codes, words = self.codes[column, : self.rows], pa.array(self._words(column), pa.string())
-        encoded = pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
+        codes = self.codes[column, : self.rows]
+        indices = _numbers(pa.int32(), codes, known=codes >= 0)
+        encoded = pa.DictionaryArray.from_arrays(indices, _texts(self._words(column)))
         notes = Counter[str]()
         found = blanked(name, encoded, notes)
         if notes:  # to be written to the file that each came from
@@ -305,9 +311,28 @@ class _Scan:
                 file.account.notes.update(+own)
         return found
 
-    def _words(self, column: int) -> list[str]:
+    def _words(self, column: int) -> list[bytes]:
         at = self.labels[column, : 2 * self.known[column]].reshape(-1, 2).tolist()
-        return [self.text[start : start + n].tobytes().decode() for start, n in at]
+        return [self.text[start : start + n].tobytes() for start, n in at]
+
+
+def _numbers(kind: pa.DataType, values: np.ndarray, known: np.ndarray | None = None) -> pa.Array:
+    """An array of such numbers over the memory of `values`; null where not `known`.
+
+    Made from buffers, because `pa.array` imports pandas, which counting needs nowhere.
+    """
+    import pyarrow as pa
+
+    is_known = None if known is None or known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [is_known, pa.py_buffer(values)])
+
+
+def _texts(texts: Sequence[bytes]) -> pa.StringArray:
+    """An array of texts in UTF-8."""
+    import pyarrow as pa
+
+    ends = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
 
 
 def _closed(account: FileAccount, claim: Claim) -> FileAccount:

@@ -1,6 +1,8 @@
 """The compiled scanner against the careful reader: same records, same account, same refusal, on every file."""
 
 import re
+import subprocess
+import sys
 import zipfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -400,6 +402,17 @@ def test_small_reads_do_not_load_the_kernel(tmp_path, monkeypatch):
     write_csv(tmp_path / KENT, REGULAR)
     monkeypatch.setattr(kernel, "scan", None)
     assert read_police_uk(tmp_path).account.read == len(REGULAR)
+
+
+def test_reading_and_counting_import_no_pandas(tmp_path):
+    """It takes longer to import than most reads take: it waits until a frame is made."""
+    write_regular(tmp_path, KENT, MAY, ESSEX)
+    code = (
+        "import sys; from disprop.io import csv_scan; from disprop.plan import tally; csv_scan.FEWEST_BYTES = 0\n"
+        "counted = tally(sys.argv[1], by=['ethnicity_self'])\n"
+        "assert counted.account.read, counted; assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
 def test_the_kernel_as_plain_python(tmp_path, monkeypatch):
