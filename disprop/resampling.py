@@ -418,7 +418,7 @@ def _sorts(records: NDArray[np.uint64], edges: Counts, n_cells: int, bits: int, 
     found: list[Clusters] = []
 
     def work(part: int) -> None:
-        slots, most_slots = (1 << (times * n).bit_length() for times, n in ((4, biggest), (2, most)))
+        slots, most_slots = (1 << (times * n).bit_length() for times, n in ((8, biggest), (2, most)))
         room = np.empty(biggest + 1, np.int64), np.zeros((slots, columns), np.uint64), np.zeros(most_slots, np.int64)
         held, n_clusters = np.empty((most, columns), np.uint64), np.empty(most, np.int64)
         sorts = kernel.alike(records, edges, part, cores(), word + 1, shift, full, *room, held, n_clusters)

@@ -44,7 +44,7 @@ def _clusters_of(bucket, records, edges, words, shifts, full, out_used, out_held
     for part in range(edges.shape[0]):
         size += edges[part, bucket + 1] - edges[part, bucket]
     bits = 1
-    while (1 << bits) < 4 * size:  # a quarter full at most: clusters seldom meet, which costs a wrong guess each time
+    while (1 << bits) < 8 * size:  # an eighth full at most, so that clusters seldom meet
         bits += 1
     mask, to_slot = (1 << bits) - 1, np.uint64(64 - bits)
     known = 0
@@ -52,10 +52,12 @@ def _clusters_of(bucket, records, edges, words, shifts, full, out_used, out_held
         for i in range(edges[part, bucket], edges[part, bucket + 1]):
             tag, cell = records[i] | _CELL, records[i] & _CELL
             slot = np.int64(records[i] >> to_slot)
-            while out_held[slot, 0] != tag and out_held[slot, 0] != 0:
+            there = out_held[slot, 0]
+            while min(there, there ^ tag) != 0:  # neither free nor its own, in one question: of two, one is a toss-up
                 slot = (slot + 1) & mask
+                there = out_held[slot, 0]
             out_used[known] = slot
-            known += np.int64(out_held[slot, 0] == 0)  # not asked: half of the answers would be guessed wrong
+            known += np.int64(there == 0)  # added, not asked, for the same reason
             out_held[slot, 0] = tag
             count = out_held[slot, words[cell]] + (_ONE << shifts[cell])
             out_held[slot, words[cell]] = count
@@ -72,14 +74,16 @@ def _find_sort(cluster, held, slots, sorts):  # type: ignore[no-untyped-def]
     for word in range(1, words):
         mixed = (mixed + held[cluster, word]) * _ODD
     slot = np.int64(((mixed ^ (mixed >> _HALF)) * _ODD) >> _HALF) & mask
-    while slots[slot] != 0:
+    sort = slots[slot] - 1
+    while sort >= 0:
         same = True
         for word in range(1, words):
-            same = same and sorts[slots[slot] - 1, word] == held[cluster, word]
+            same = same and sorts[sort, word] == held[cluster, word]
         if same:
             break
         slot = (slot + 1) & mask
-    return slot, np.int64(slots[slot]) - 1
+        sort = slots[slot] - 1
+    return slot, sort
 
 
 @kernel(
@@ -108,7 +112,7 @@ def alike(  # type: ignore[no-untyped-def]
 
     `out_sorts[s]` is what clusters of sort s hold, `out_n_clusters[s]` how many they are. The rest is room to work in:
     `out_held` (a cluster's key, then its counters) and `out_slots` are zeros; the last is a power of two long, the
-    first of more than four times the records of the largest bucket.
+    first more than eight times the records of the largest bucket.
     """
     sorts = 0
     for bucket in range(first, edges.shape[1] - 1, step):
