@@ -2,9 +2,11 @@
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
+from statistics import median
 
 import pytest
 
@@ -20,6 +22,34 @@ START = {
 IMPORTS = """
 import disprop.commands.options, disprop.plan, disprop.io.police_uk, disprop.io.census, disprop.measures.ratios, pandas
 """
+PHASES = """
+import time
+seconds, last = {}, time.perf_counter()
+def done(phase):
+    global last
+    seconds[phase], last = round(time.perf_counter() - last, 3), time.perf_counter()
+import json, sys, disprop.cli
+disprop.cli._start_short_process()
+import disprop.commands.options, disprop.plan, disprop.io.police_uk, disprop.measures.ratios, pandas, pyarrow.parquet
+done("import")
+from disprop.kernels import csv as scanner, counts
+scanner.scan._load(), counts._count._load()
+done("kernels loaded, or compiled")
+source = disprop.io.police_uk.read_police_uk(*sys.argv[2:])
+batches = list(source.batches({"force", "month", "search_type", "ethnicity_self"}))
+done("read")
+class Read:
+    def __getattr__(self, name):
+        return getattr(source, name)
+    def batches(self, columns=None):
+        return iter(batches)
+counted = disprop.plan.tally(Read(), by=["ethnicity_self"])
+done("count")
+from disprop.tallies import load
+disprop.measures.ratios.rate_ratio(counted, load(sys.argv[1])).to_csv()
+done("ratios, limits, verdicts, rows")
+print(json.dumps(seconds))
+"""
 POLARS = """
 import sys, polars as pl
 name = pl.col("path").str.extract(r"([^/]+)-stop-and-search\\.csv$")
@@ -31,8 +61,10 @@ print(named.group_by("force", "month", "Self-defined ethnicity").agg(n=pl.len())
 
 
 def run(arguments, **environment):
+    """What a process prints. Our modules are kept compiled to bytecode, as those of an installed package are."""
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, env=os.environ | environment, text=True).stdout
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, check=True, capture_output=True, env=inherited | environment, text=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +121,20 @@ def test_measure(benchmark, folders, residents, name):
     }
     benchmark.group = "measure rate_ratio over all files, whole process"
     benchmark.pedantic(run, args=(jobs[name],), rounds=ROUNDS, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("name", ["kernels loaded", "kernels compiled"])
+def test_where_the_time_goes(benchmark, folders, residents, tmp_path_factory, name):
+    """Import, kernels, reading, counting and ratios apart, in seconds, one after the other in one process."""
+    benchmark.group = "measure rate_ratio, its steps one after the other"
+    steps = []
+
+    def once():
+        kept = {} if name == "kernels loaded" else {"DISPROP_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
+        steps.append(json.loads(run(["-c", PHASES, residents, *folders], **kept)))
+
+    benchmark.pedantic(once, rounds=5, warmup_rounds=1)
+    benchmark.extra_info |= {phase: median(step[phase] for step in steps[1:]) for phase in steps[0]}
 
 
 @pytest.mark.parametrize("name", ["disprop, compiled before", "fresh installation: kernels compiled"])
