@@ -99,10 +99,11 @@ class Vocabularies:
 def _words(name: str, dictionary: pa.Array) -> tuple[list[str | None], bool]:
     import pyarrow as pa
 
-    each_once = pa.DictionaryArray.from_arrays(pa.array(range(len(dictionary)), pa.int32()), as_text(dictionary))
+    place = np.arange(len(dictionary), dtype=np.int32)
     notes: Counter[str] = Counter()
-    words = blanked(name, each_once, notes).to_pylist()
-    return [*words, None], bool(notes)
+    found = blanked(name, pa.DictionaryArray.from_arrays(pa.array(place), as_text(dictionary)), notes)
+    words = np.array([*found.dictionary.to_pylist(), None], dtype=object)
+    return [*words[_indices(found)].tolist(), None], bool(notes)
 
 
 def plain_rows(
