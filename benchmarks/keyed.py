@@ -29,7 +29,6 @@ from benchmarks.store import VEHICLE, Answer
 from disprop.cells import nonzero
 from disprop.codelists import code_lookup, codelist, labels, normalise
 from disprop.io.store import add, compact, open_store, sources
-from disprop.io.store.segment import column_of
 
 BY = ["area", "ethnicity_self_19"]
 KEYS = ["force", "month", "area", "ethnicity_self"]
@@ -92,11 +91,11 @@ def _canonical(path: Path) -> dict[str, np.ndarray]:
     }
     pieces: dict[str, list[np.ndarray]] = {name: [] for name in ("force", "month", *tables)}
     for row in store.rows():
-        whole = store._file(row["segment"])
+        codes = store.codes(row, {"month": "month", **dict.fromkeys(tables, "label")})
         pieces["force"].append(np.full(row["records"], codelist("force").index(row["force"]), np.uint8))
-        pieces["month"].append(column_of(whole, row, "month", "month").astype(np.uint16))
+        pieces["month"].append(codes["month"].astype(np.uint16))
         for name, table in tables.items():
-            pieces[name].append(table[column_of(whole, row, name, "label")])
+            pieces[name].append(table[codes[name]])
     return {name: np.concatenate(several) for name, several in pieces.items()}
 
 

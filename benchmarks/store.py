@@ -28,7 +28,6 @@ from disprop.codelists import code_lookup, codelist
 from disprop.fused import plan_fused
 from disprop.fused.arrays import scan_arrays
 from disprop.io.store import add, compact, open_store, sources
-from disprop.io.store.segment import column_of
 from disprop.records import VEHICLE_ONLY, axis_spec
 from disprop.tallies import Scope
 
@@ -106,13 +105,13 @@ def _canonical(path: Path) -> dict[str, np.ndarray]:
     out["month"] = np.empty(store.account.read, np.uint16)
     at = 0
     for row in store.rows():
-        whole, records = store._file(row["segment"]), row["records"]
-        here = slice(at, at + records)
+        codes = store.codes(row, {"month": "month", **dict.fromkeys(COLUMNS, "label")})
+        here = slice(at, at + row["records"])
         out["force"][here] = codelist("force").index(row["force"])
-        out["month"][here] = column_of(whole, row, "month", "month")
+        out["month"][here] = codes["month"]
         for name in COLUMNS:
-            out[name][here] = tables[name][column_of(whole, row, name, "label")]
-        at += records
+            out[name][here] = tables[name][codes[name]]
+        at += row["records"]
     return out
 
 

@@ -107,10 +107,9 @@ def test_derived_hours_are_those_of_the_uk_clock(stored):
     ).slice(0, 3)
     rows = rows.set_column(2, "event_time", pa.array([1_560_034_800, 1_546_300_800, None], pa.timestamp("s", "UTC")))
     store = stored(dp.read_frame(rows))
-    from disprop.io.store.segment import column_of
 
     (row,) = store.rows()
-    hours = column_of(store._file(row["segment"]), row, "hour", "hour")
+    hours = store.codes(row, {"hour": "hour"})["hour"]
     assert hours.tolist() == [0, 0, 24]  # 8 June 23:00 UTC is 9 June 00:00 in summer; 1 January 00:00 UTC is 00:00
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from disprop.errors import InputRefused
 from disprop.io.store.durable import file_digest, left_aside, locked
 from disprop.io.store.joint import joint_codes, joint_from_word, joint_sizes, joint_word
 from disprop.io.store.manifest import Draft, check_format, commit, current, ledger_path, manifest_path, read_manifest
@@ -220,10 +219,3 @@ def _is_made_of(row: Mapping[str, Any], whole: np.ndarray) -> bool:
     sizes = joint_from_word(row[JOINT])
     codes = {name: column_of(whole, row, name, "label") for name in sizes}
     return bool((joint_codes(codes, sizes) == column_of(whole, row, JOINT, "joint")).all())
-
-
-def refuse_unsound(path: str | PathLike[str]) -> None:
-    """Raise InputRefused with the first fault that `verify` finds."""
-    wrong = verify(path)
-    if wrong:
-        raise InputRefused(f"{path}: {wrong[0]} ({len(wrong)} faults); restore the store from a copy")
