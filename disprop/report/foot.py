@@ -249,8 +249,8 @@ def _definitions(inputs: ReportInputs) -> list[tuple[str, str]]:
             "Bounds and refusals",
             f"A share is refused where {REFUSE_BLANK_SHARE:.0%} or more of the records that should answer are blank "
             "(for linked finds: of those with a positive outcome), and given as bounds only where more than "
-            f"{BOUNDS_UNKNOWN_SHARE:.0%} of all records are not known. Outcomes are given with bounds beside, unless the "
-            "records of other forces show that this one has no word for them.",
+            f"{BOUNDS_UNKNOWN_SHARE:.0%} of all records are not known. Outcomes are given with bounds beside, unless "
+            "the records of other forces show that this one has no word for them.",
         ),
         *(
             (interval_name(c), f"Made by a method that is right {times_in_100(c)}, where chance alone is at work.")

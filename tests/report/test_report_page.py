@@ -326,6 +326,16 @@ def test_hostile_names_are_text(rendered):
     assert page.body("unmapped")[0][0] == f"ethnicity_self: {hostile}"
 
 
+def test_every_printed_sheet_names_the_force_and_a_hostile_name_stays_in_its_string(rendered):
+    hostile = replace(case("small"), force_name='a"; } </style><script>', results={})
+    style = re.search(r"<style>(.*?)</style>", render_page(hostile), re.DOTALL)[1]
+    assert (
+        '@bottom-left { content: "a\\22 \\3b  \\7d  \\3c \\2f style\\3e \\3c script\\3e \\3a  stop and search' in style
+    )
+    assert '@bottom-left { content: "SYNTHETIC\\3a  invented records' in rendered("whole")
+    assert "tfoot { display: table-row-group; }" in style  # else each sheet repeats the total below a part of its rows
+
+
 def test_a_hostile_group_is_text_in_drawings():
     inputs = case("given")
     frames = {name: inputs.results[name].copy() for name in ("search_rate", "arrest")}
