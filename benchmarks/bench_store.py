@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.store import FULL_JOBS, SMALL_JOBS, check, make, make_store
@@ -64,18 +65,37 @@ def test_small_tally_from_the_store(benchmark, made, name):
     benchmark.pedantic(SMALL_JOBS[name], args=(files,), rounds=ROUNDS, warmup_rounds=1)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_rows_to_time(benchmark, request, tmp_path_factory, scale):
-    """The full tally in a process of its own, whose memory beyond mapped pages stays under 1 GiB whatever the rows."""
-    rows, months = size(request, scale)
-    store = make_store(home(rows, months, tmp_path_factory), rows=rows, months=months)
+def test_rows_to_time(benchmark, request, tmp_path_factory):
+    """The full tally, each size in a process of its own, whose memory beyond mapped pages stays under 1 GiB."""
+    stores = {}
+    for scale in SCALES:
+        rows, months = size(request, scale)
+        stores[scale] = make_store(home(rows, months, tmp_path_factory), rows=rows, months=months)
 
     def run():
-        command = [sys.executable, "-m", "benchmarks.store_at_scale", str(store), str(ROUNDS)]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        return {scale: alone(store) for scale, store in stores.items()}
 
-    benchmark.group = "full tally from the store, rows to time (whole processes)"
+    benchmark.group = "full tally from the store, rows to time (processes of their own)"
     found = benchmark.pedantic(run, rounds=1)
-    benchmark.extra_info.update({"run": scale, **found})
-    assert found["rows"] == rows
-    assert found["own_mib"] < 1024
+    benchmark.extra_info.update(run="all sizes one after another", **{k: str(v) for k, v in found.items()})
+    benchmark.extra_info["line"] = str(line([(one["rows"], one["seconds"]) for one in found.values()]))
+    for one in found.values():
+        assert one["own_mib"] < 1024
+
+
+def alone(store):
+    command = [sys.executable, "-m", "benchmarks.store_at_scale", str(store), str(ROUNDS)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def line(points):
+    """Seconds = fixed + rows x each, by least squares of relative errors; and how far the farthest size is from it."""
+    rows, seconds = np.array(points, dtype=float).T
+    weights = 1 / seconds
+    (fixed, each), *_ = np.linalg.lstsq(np.stack([weights, rows * weights], axis=1), np.ones(len(rows)), rcond=None)
+    away = np.abs((fixed + rows * each) / seconds - 1).max()
+    return {
+        "fixed_ms": round(1e3 * fixed, 1),
+        "ns_a_row": round(1e9 * each, 3),
+        "farthest_percent": round(100 * away, 1),
+    }
