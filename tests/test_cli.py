@@ -1,6 +1,7 @@
 """The command line through its entry point: what it prints, what it writes, its exit codes, one line an error."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,20 @@ def test_starting_up_loads_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("before", "wanted"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
+def test_a_command_starts_one_thread_for_linear_algebra_unless_told_otherwise(before, wanted):
+    code = (
+        "import os, sys, disprop.cli\n"
+        "assert 'numpy' not in sys.modules, 'it would have started its threads'\n"
+        "try: disprop.cli.main()\n"
+        "except SystemExit: print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    others = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    run = [sys.executable, "-c", code, "--version"]
+    found = subprocess.run(run, env=others | before, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == wanted
 
 
 @pytest.mark.parametrize("name", ["rate_ratio", "search_rate", "excess_searches"])
