@@ -27,7 +27,8 @@ FOURFOLD = 1 << 9
 """Up to so many cells are counted in four copies, since rows that follow each other often meet in one cell, and each
 increment would wait for the one before."""
 FAR, NEAR, WITH_NEXT, WITH_LAST = range(4)
-"""Ways to count a tally: straight into its place; near; near with the next by one look-up; near with the last."""
+"""Ways to count a tally: straight into its place; near; near with the next by one look-up, or with the last. Only codes
+that stand as one number are looked up for two; packed ones are counted a tally at a time."""
 MOST_ROWS = (1 << 31) - 1
 """Most rows counted into one array, which int32 holds: counts then take half the memory to clear and to fill."""
 CARRY = 15
@@ -129,20 +130,26 @@ def scan_parts(scan: Scan, cuts: np.ndarray) -> Counted:
     ways = _ways(scan, use_start, use_group)
     near_tables = [_near_table(table) if ways[t] else _NO_TABLE for (t, _), table in zip(used, tables)]
     both = [_both(near_tables, use_start[t]) if way == WITH_NEXT else _NEITHER for t, way in enumerate(ways)]
-    straight = _straight(scan, ways)
     words = [file[: file.size // 2 * 2].view(np.uint16) for file in scan.files]
+    as_they_stand = _stand_as_one(scan, ways)
 
     def count(thread: int) -> int:
+        start, stop = int(cuts[thread]), int(cuts[thread + 1])
         packed = [np.empty(BLOCK, dtype=np.uint16) for _ in range(len(scan.group_start))]
         near = [np.zeros(4 * (1 + min(int(cells), MOST_NEAR)), dtype=np.uint16) for cells in scan.cells]
         outs = [one.reshape(-1) for one in counts]
-        return int(
-            _count(
+        if as_they_stand:
+            found = _count_standing(
+                words, scan.parts, scan.columns, scan.sizes, near_tables, both, scan.cells, ways, near, outs,
+                left[thread], start, stop,
+            )  # fmt: skip
+        else:
+            found = _count(
                 scan.files, words, scan.parts, scan.columns, scan.slices, scan.slice_row, scan.first_month,
-                scan.group_start, scan.sizes, straight, near_tables, both, tables, use_start, use_group, scan.cells,
-                ways, packed, near, outs, left[thread], int(cuts[thread]), int(cuts[thread + 1]),
-            )
-        )  # fmt: skip
+                scan.group_start, scan.sizes, near_tables, tables, use_start, use_group, scan.cells, ways, packed,
+                near, outs, left[thread], start, stop,
+            )  # fmt: skip
+        return int(found)
 
     if threads == 1:
         damaged = count(0)
@@ -189,13 +196,11 @@ def _both(near_tables: Sequence[np.ndarray], first: int) -> np.ndarray:
     return near_tables[first] | near_tables[first + 1].astype(np.uint32) << np.uint32(16)
 
 
-def _straight(scan: Scan, ways: np.ndarray) -> np.ndarray:
-    """Which groups are one column of two bytes, that can be counted from where it stands; not where any row is far."""
-    starts, near = scan.group_start, bool((ways != FAR).all() and (scan.parts[:, 2] >= 0).all())
-    found = [
-        near and b - a == 1 and bool((scan.columns[:, a, 1] == 2).all()) for a, b in zip(starts[:-2], starts[1:-1])
-    ]
-    return np.array([*found, False], dtype=np.int64)
+def _stand_as_one(scan: Scan, ways: np.ndarray) -> bool:
+    """Whether one column of two bytes is all that is counted by, every row near: then it is read where it stands."""
+    alone = len(scan.group_start) == 3 and scan.group_start[1] == 1
+    near = bool((ways != FAR).all() and (scan.parts[:, 2] >= 0).all())
+    return bool(alone and near and (scan.columns[:, 0, 1] == 2).all())
 
 
 def _near_table(table: np.ndarray) -> np.ndarray:
@@ -235,13 +240,12 @@ def _damaged(code, base, n, size):  # type: ignore[no-untyped-def]
 
 @kernel(
     "int64(uint8[::1]*, uint16[::1]*, int64[:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64, int64[::1],"
-    " int64[::1], int64[::1], uint16[::1]*, uint32[::1]*, int32[::1]*, int64[::1], int64[::1], int64[::1], int64[::1],"
-    " uint16[::1]*, uint16[::1]*, int32[::1]*, int64[::1], int64, int64)"
+    " int64[::1], uint16[::1]*, int32[::1]*, int64[::1], int64[::1], int64[::1], int64[::1], uint16[::1]*,"
+    " uint16[::1]*, int32[::1]*, int64[::1], int64, int64)"
 )
 def _count(  # type: ignore[no-untyped-def]
-    files, words, parts, columns, slices, slice_row, first_month, group_start, sizes, straight,
-    near_tables, both, tables, use_start, use_group, cells, ways, out_packed, out_near, out_counts, out_left, start,
-    stop,
+    files, words, parts, columns, slices, slice_row, first_month, group_start, sizes,
+    near_tables, tables, use_start, use_group, cells, ways, out_packed, out_near, out_counts, out_left, start, stop,
 ):  # fmt: skip
     """Count the parts from start to stop; returns how many columns of a block are damaged: such blocks are left."""
     damaged = 0
@@ -252,32 +256,48 @@ def _count(  # type: ignore[no-untyped-def]
             n = min(BLOCK, rows - at)
             bad = 0
             for g in range(groups):
-                c = group_start[g]
-                if straight[g] == 1:
-                    bad += _damaged(word, columns[p, c, 0] // 2 + at, n, sizes[c])
-                else:
-                    for i in range(n):
-                        out_packed[g][i] = 0
-                    for c in range(group_start[g], group_start[g + 1]):
-                        bad += _pack(file, word, columns[p, c], sizes[c], n, at, out_packed[g])
+                for i in range(n):
+                    out_packed[g][i] = 0
+                for c in range(group_start[g], group_start[g + 1]):
+                    bad += _pack(file, word, columns[p, c], sizes[c], n, at, out_packed[g])
             damaged += bad
             carry = at + BLOCK >= rows or at // BLOCK % CARRY == CARRY - 1
             for t in range(cells.size):
                 first, last = use_start[t], use_start[t + 1]
                 if bad == 0 and which >= 0 and ways[t] != FAR:
-                    g = use_group[first]
-                    code = word if straight[g] == 1 else out_packed[g]
-                    base = columns[p, group_start[g], 0] // 2 + at if straight[g] == 1 else 0
-                    if ways[t] == NEAR:
-                        _near(n, near_tables[first], code, base, cells[t], out_near[t])
-                    elif ways[t] == WITH_NEXT:
-                        _near_two(n, both[t], code, base, out_near[t], out_near[t + 1])
+                    _near(n, near_tables[first], out_packed[use_group[first]], 0, cells[t], out_near[t])
                     if carry:
                         _carry(out_near[t], out_counts[t], which * cells[t], cells[t], out_left, t)
                 elif bad == 0:
                     month = out_packed[group_start.size - 2]
                     _far(which, slices[slice_row[p]], first_month, month, n, tables, first, last, use_group, cells[t],
                          out_packed, out_counts[t], out_left, t)  # fmt: skip
+    return damaged
+
+
+@kernel(
+    "int64(uint16[::1]*, int64[:,::1], int64[:,:,::1], int64[::1], uint16[::1]*, uint32[::1]*, int64[::1],"
+    " int64[::1], uint16[::1]*, int32[::1]*, int64[::1], int64, int64)"
+)
+def _count_standing(  # type: ignore[no-untyped-def]
+    words, parts, columns, sizes, near_tables, both, cells, ways, out_near, out_counts, out_left, start, stop
+):
+    """The same where the column of two bytes that all tallies are counted by is there already: nothing is packed."""
+    damaged = 0
+    for p in range(start, stop):
+        code, rows, which = words[parts[p, 0]], parts[p, 1], parts[p, 2]
+        for at in range(0, rows, BLOCK):
+            n, base = min(BLOCK, rows - at), columns[p, 0, 0] // 2 + at
+            bad = _damaged(code, base, n, sizes[0])
+            damaged += bad
+            carry = at + BLOCK >= rows or at // BLOCK % CARRY == CARRY - 1
+            for t in range(cells.size if bad == 0 else 0):
+                if ways[t] == NEAR:
+                    _near(n, near_tables[t], code, base, cells[t], out_near[t])
+                elif ways[t] == WITH_NEXT:
+                    _near_two(n, both[t], code, base, out_near[t], out_near[t + 1])
+                if carry:
+                    _carry(out_near[t], out_counts[t], which * cells[t], cells[t], out_left, t)
     return damaged
 
 

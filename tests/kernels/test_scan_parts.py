@@ -126,7 +126,7 @@ def test_codes_of_two_bytes_are_counted_where_they_stand(cells, tallies):
     columns = np.array([[(6 + 2 * p * rows, 2), (0, 0)] for p in range(2)], dtype=np.int64)
     scan = replace(scan, files=[wide], columns=columns, tables=scan.tables * tallies, cells=np.array([cells] * tallies))
     ways = kernels._ways(scan, np.arange(tallies + 1), np.zeros(tallies, np.int64))
-    assert kernels._straight(scan, ways).tolist() == [1, 0]
+    assert kernels._stand_as_one(scan, ways)
     assert (kernels.WITH_NEXT in ways) == (cells == 600 and tallies > 1)
     expected = [np.bincount(scan.files[0][6:].view("<u2")[p * rows : (p + 1) * rows], minlength=cells) for p in (0, 1)]
     for threads in (1, 2):
