@@ -176,8 +176,9 @@ def bootstrap_interval(
     count of none, take an exact interval). A replicate in which the figure has no value (NaN: nothing divided by
     nothing) stands lowest for the low limit and highest for the high one, so it can only widen. A limit beyond the
     replicates is infinite: draw more. `bca` and `studentised` leave out each cluster in turn; where the figure then has
-    no finite value, both limits are NaN, and so are those of `bca` where the figure lies beyond all replicates. Fewer
-    than about twenty clusters, or one that holds a large part of all records, carry too little for any of these.
+    no finite value, both limits are NaN, and so are those of `bca` where the figure lies beyond all replicates, and of
+    `studentised` where leaving out a cluster never moves it. Fewer than about twenty clusters, or one that holds a
+    large part of all records, carry too little for any of these.
 
     Methods:
 
@@ -257,6 +258,8 @@ def _percentile(problem: _Problem, figures: FloatArray, estimate: float, tail: f
 def _bca(problem: _Problem, figures: FloatArray, estimate: float, tail: float) -> tuple[float, float]:
     below = np.sum(figures < estimate) + (np.sum(figures == estimate) + np.sum(np.isnan(figures))) / 2
     bias = ndtri(below / figures.size)
+    if np.isinf(bias):
+        return np.nan, np.nan
     _, acceleration = _jackknife(problem.statistic, *problem.clusters)
     low, high = (_corrected(z, bias, float(acceleration)) for z in (ndtri(tail), -ndtri(tail)))
     return _limits(figures, low, high)
@@ -271,6 +274,8 @@ def _corrected(z: float, bias: float, acceleration: float) -> float:
 def _studentised(problem: _Problem, figures: FloatArray, estimate: float, tail: float) -> tuple[float, float]:
     held, statistic = problem.clusters.held, problem.statistic
     error = float(_jackknife(statistic, *problem.clusters)[0])
+    if error == 0:  # nothing to measure distances by
+        return np.nan, np.nan
     errors = [_jackknife(statistic, held, drawn)[0] for drawn in problem.draws(held.size)]
     with np.errstate(all="ignore"):
         distances = (figures - estimate) / np.concatenate(errors)

@@ -325,6 +325,21 @@ def test_wider_clusters_give_wider_intervals():
     assert (tens.high - tens.low) / (single.high - single.low) == pytest.approx(np.sqrt(10), rel=0.3)
 
 
+@pytest.mark.parametrize("method", ["bca", "studentised"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_figure_that_drawing_again_only_lowers_has_no_corrected_limits(method, sign):
+    """How many sorts there are: no replicate has as many, and leaving out any one cluster takes one away."""
+    found = bootstrap_interval(
+        records_as_clusters([1] * 60),
+        lambda totals: sign * (totals > 0).sum(axis=-1),
+        seed=1,
+        replicates=39,
+        method=method,
+    )
+    assert found.estimate == sign * 60
+    assert np.isnan(found[1:]).all()
+
+
 def test_limits_follow_a_rising_function():
     plain = bootstrap_interval(PEOPLE, log_ratio, seed=2, replicates=FEW)
     ratio = bootstrap_interval(PEOPLE, lambda totals: totals[..., 0] / totals[..., 1], seed=2, replicates=FEW)
