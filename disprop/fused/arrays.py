@@ -138,7 +138,7 @@ def codes_of(plan: FusedPlan, spec: AxisSpec, labels: Sequence[str]) -> np.ndarr
 
 
 def is_vehicle(plan: FusedPlan) -> np.ndarray:
-    labels = plan.mapped.labels("search_type")
+    labels = plan.labels("search_type")
     vehicle = codelist("search_type").index(VEHICLE_ONLY)
     codes = code_lookup("search_type", plan.source.scheme, [label or None for label in labels])
     return np.asarray((codes == vehicle) & (np.arange(len(labels)) > 0))

@@ -103,6 +103,17 @@ def test_parts_of_other_vocabularies_are_counted_by_their_columns(grown):
     check(store, WANTED, 1, force="kent")
 
 
+@pytest.mark.parametrize("threads", [None, 1])
+def test_the_rule_of_vehicles_knows_the_search_types_of_the_time(folder, threads):
+    """Types that came later are no digits of an earlier number; nor may the rule make room for them."""
+    add(folder, filed(many(200, force="kent", month="2019-04", search_type=("Person search", "Vehicle search"))))
+    add(folder, filed(many(200, 2, force="btp", month="2019-05", search_type=("Odd search", "Odder search", None))))
+    store = open_store(folder)
+    assert list(plan(store, force="kent").read_columns) == [JOINT]
+    check(store, WANTED, threads, force="kent")
+    check(store, [["search_type", "gender"], ["search_type"]], threads, force="kent")
+
+
 def test_compacting_makes_one_number_of_all(grown):
     before = dp.tally(grown, by=BY)
     compact(grown, grace_days=0)
