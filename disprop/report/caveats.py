@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from disprop.coverage import MISSING, PARTIAL, STATES
+from disprop.measures.ratios import PERSONS
 from disprop.measures.verdicts import HIGHER, HIGHER_UNCERTAIN, TOO_FEW
 from disprop.report.figures import counted, listed, months_named
 from disprop.report.inputs import ReportInputs, Row
@@ -163,6 +164,13 @@ _CAVEATS: tuple[tuple[Applies, str, str], ...] = (
         "Month to month",
         "Searches vary from month to month by more than chance alone would have it. The intervals of the comparisons "
         "have been widened for that.",
+    ),
+    (
+        _any_row("rate_ratio", lambda row: PERSONS in (row["method"] or "")),
+        "Searched again",
+        "Some people were searched again and again, so that counts vary by more than chance alone would have it. The "
+        "intervals of the ratios for the whole force have been widened for that; those of rates, of shares, of "
+        "differences from the expected count and of ratios within areas have not.",
     ),
     (
         _given("rate_ratio"),

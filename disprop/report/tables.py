@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from disprop.measures.ratios import PERSONS
 from disprop.measures.shares import BOUNDS_UNKNOWN_SHARE
 from disprop.measures.verdicts import DEPENDS, HOLDS, NOT_COMPUTABLE, TOO_FEW
 from disprop.report.blocks import Table
@@ -120,7 +121,7 @@ def within_areas_table(rows: Sequence[Row], crude: Sequence[Row]) -> Table:
         tuple(_within_cells(row, whole[row["group"]]) for row in rows),
         csv="rate_ratio_within_areas.csv",
         words=(6,),
-        notes=row_notes(rows),
+        notes=(*row_notes(rows), *not_widened(crude, "ratios within areas")),
     )
 
 
@@ -179,6 +180,19 @@ def excess_table(rows: Sequence[Row], ratios: Sequence[Row]) -> Table:
         ),
         tuple(_excess_cells(row, verdicts.get(row["group"])) for row in rows),
         csv="excess_searches.csv",
+        notes=not_widened(ratios, "differences"),
+    )
+
+
+def not_widened(ratios: Sequence[Row], here: str) -> tuple[str, ...]:
+    """That intervals of ratios were widened for people searched again, and those of the table below them were not."""
+    groups = [group_label(row["group"]) for row in ratios if PERSONS in (row["method"] or "")]
+    if not groups:
+        return ()
+    return (
+        "Some people were searched again and again, so that counts vary by more than chance alone would have it. In "
+        f"the table of ratios above, the intervals of these groups are widened for that: {listed(groups)}. The "
+        f"intervals of the {here} here are not; widened likewise, they would be wider.",
     )
 
 
@@ -273,17 +287,28 @@ def counts_table(name: str, caption: str, head: tuple[str, str], counts: Mapping
 def files_table(files: pd.DataFrame, force: str) -> tuple[Table, bool]:
     """The files read of one force, and whether there were others; where no force is named, all of them.
 
+    A file of several forces ("gwent, kent") is one of each of them; a note says that its rows are of all of them.
     Digests are cut short here and whole in the CSV, paths cut to the name of the file. Columns that say nothing are
     left out, and the force, which is that of the report.
     """
     rows = [{name: None if _null(value) else value for name, value in row.items()} for row in files.to_dict("records")]
-    own = [row for row in rows if row.get("force", force) == force]
+    own = [row for row in rows if force in _forces(row, force)]
+    shared = any(len(_forces(row, force)) > 1 for row in own)
     told = [str(name) for name in files.columns if name != "force"]
     names = [name for name in told if any(row[name] not in (None, "", 0) for row in own)]
     words = tuple(i for i, name in enumerate(names) if not all(_is_number(row[name]) for row in own))
     head = tuple(_FILE_HEADS.get(name, sentence(name.replace("_", " ")).rstrip(".")) for name in names)
     body = tuple(tuple(_file_cell(name, row[name]) for name in names) for row in own)
-    return Table("files", "Files read", head, body, csv="files.csv", words=words), len(own) < len(rows)
+    notes = (_SHARED,) if shared else ()
+    return Table("files", "Files read", head, body, csv="files.csv", words=words, notes=notes), len(own) < len(rows)
+
+
+_SHARED = "A file that holds records of other forces too is listed with all its rows; files.csv names the forces."
+
+
+def _forces(row: Mapping[Any, Any], force: str) -> list[str]:
+    """The forces whose records a file holds; that of the report where files are listed without any."""
+    return (row.get("force", force) or "").split(", ")
 
 
 _FILE_HEADS = {"sha256": "SHA-256", "read": "Rows read", "yielded": "Rows kept"}

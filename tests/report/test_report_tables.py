@@ -2,11 +2,14 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from disprop.provenance import Account
+from disprop.report.caveats import caveats
+from disprop.report.sections import result_sections
 from disprop.report.tables import account_rows, csv_tables, files_table, frame_csv, row_notes
 from tests.report.cases import case
 
@@ -64,3 +67,49 @@ def test_only_the_own_files_are_printed_and_no_folder():
     table, others = files_table(windows, "west-midlands")
     assert table.head == ("Name", "SHA-256", "Rows")
     assert (table.rows, others) == ((("a.csv", "abababababab…", "1,000"),), False)
+
+
+def test_a_file_of_two_forces_is_listed_for_each_of_them():
+    files = pd.DataFrame({"file": ["both.csv", "theirs.csv", "whose.csv"], "force": ["gwent, kent", "kent", None]})
+    note = "A file that holds records of other forces too is listed with all its rows; files.csv names the forces."
+    table, others = files_table(files, "gwent")
+    assert (table.rows, table.notes, others) == ((("both.csv",),), (note,), True)
+    table, _ = files_table(files, "kent")
+    assert (table.rows, table.notes) == ((("both.csv",), ("theirs.csv",)), (note,))
+    table, _ = files_table(files, "went")
+    assert table.rows == (), "a name within another is not that force"
+    assert files_table(files[1:], "kent")[0].notes == ()
+
+
+# People searched again -----------------------------------------------------------------------------------------------
+
+
+def clustered(inputs, *groups):
+    """The same with the ratios of some groups by limits that allow for people searched again."""
+    ratios = inputs.results["rate_ratio"].copy()
+    ratios.loc[ratios["ethnicity_self"].isin(groups), "method"] = "score, person-clustered 1.80"
+    within = inputs.results["rate_ratio"].assign(measure="rate_ratio_within_areas")
+    return replace(inputs, results=inputs.results | {"rate_ratio": ratios, "rate_ratio_within_areas": within})
+
+
+def about_people(inputs):
+    """Tables with a note on people searched again -> the note."""
+    tables = [block for section in result_sections(inputs) for block in section.blocks if block.kind == "table"]
+    assert {"ratios", "within-areas", "excess", "rates", "arrest"} <= {table.name for table in tables}
+    return {table.name: note for table in tables for note in table.notes if "searched again" in note}
+
+
+def test_a_table_whose_intervals_are_not_widened_for_people_searched_again_says_so():
+    notes = about_people(clustered(case("whole"), "Black", "Asian"))
+    assert notes.keys() == {"excess", "within-areas"}
+    assert "of these groups are widened for that: Asian and Black." in notes["excess"]
+    assert "The intervals of the differences here are not; widened likewise, they would be wider." in notes["excess"]
+    assert "The intervals of the ratios within areas here are not" in notes["within-areas"]
+    assert about_people(clustered(case("whole"))) == {}
+
+
+def test_and_the_limits_of_the_report_name_all_that_is_not_widened():
+    said = dict(caveats(clustered(case("whole"), "Black")))["Searched again"]
+    for figure in ("rates", "shares", "differences", "within areas"):
+        assert figure in said
+    assert "Searched again" not in dict(caveats(case("whole")))
