@@ -22,7 +22,7 @@ from disprop.codelists import code_lookup, force_code
 from disprop.coverage import Coverage, covered_only
 from disprop.errors import BalanceError, MultiChoiceError, UnitMismatch
 from disprop.months import month_label
-from disprop.plan import _apply_rules, _axes, _request, as_source, tally
+from disprop.plan import apply_rules, as_source, make_request, tally, wanted_axes
 from disprop.records import HOUR, AxisSpec, Source
 from disprop.tallies import Axis, Tally
 
@@ -185,8 +185,8 @@ def person_tally(
     1               2      41        82
     2               3       8        24
     """
-    records, request = as_source(source), _request(force, period, vehicle_only)
-    specs = _axes(by, records.kind)
+    records, request = as_source(source), make_request(force, period, vehicle_only)
+    specs = wanted_axes(by, records.kind)
     for spec in specs:
         if spec.multi:
             raise MultiChoiceError(f"a record has several items of {spec.name}: people cannot be parted by it")
@@ -195,7 +195,7 @@ def person_tally(
     none = np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     found = [none]
     for batch in records.batches(columns):
-        kept, _ = _apply_rules(batch, request, records.scheme)
+        kept, _ = apply_rules(batch, request, records.scheme)
         found.append(_batch_entries(kept, counted, specs, records))
     entries = _entries(*map(np.concatenate, zip(*found)))
     key_id = getattr(records, "key_id", "")

@@ -90,8 +90,8 @@ def scan(
     <Tally of 1,594 searches: force (1) x month (1) x object (19) x outcome (12); 1 parts>
     """
     records = as_source(source)
-    request = _request(force, period, vehicle_only)
-    specs = [_axes(by, records.kind) for by in wanted]
+    request = make_request(force, period, vehicle_only)
+    specs = [wanted_axes(by, records.kind) for by in wanted]
     client = client or getattr(records, "client", None)
     if client is not None:
         return _scan_on_cluster(client, records, specs, request)
@@ -99,18 +99,16 @@ def scan(
         plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
         if plan is not None:
             return count_fused(plan)
-    return _scan_batches(records, specs, request)
+    return scan_batches(records, specs, request)
 
 
-def _scan_batches(records: Source, specs: Sequence[tuple[AxisSpec, ...]], request: _Request) -> list[Tally]:
+def scan_batches(records: Source, specs: Sequence[tuple[AxisSpec, ...]], request: Request) -> list[Tally]:
     """Several tallies, batch by batch: the plain way, for every source, that the fused one is tested against."""
     cubes, rules = _count(records, specs, request)
     return [cube.tally(records, request, rules) for cube in cubes]
 
 
-def _scan_on_cluster(
-    client: Any, records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
-) -> list[Tally]:
+def _scan_on_cluster(client: Any, records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: Request) -> list[Tally]:
     """Several tallies, each piece of the source counted on some worker; the pieces are merged in a tree."""
     if not hasattr(records, "split"):
         raise UsageError(f"{type(records).__name__} cannot be counted on a cluster; give paths of CSV or Parquet")
@@ -124,16 +122,14 @@ def _scan_on_cluster(
     return [cube.tally(records, request, counted.rules) for cube in cubes]
 
 
-def _count_piece(
-    number: int, piece: Any, *, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
-) -> dict[str, Any]:
+def _count_piece(number: int, piece: Any, *, specs: Sequence[tuple[AxisSpec, ...]], request: Request) -> dict[str, Any]:
     """One task: the counts of a piece of a source, packed."""
     cubes, rules = _count(piece, specs, request)
     return pack(Partial([cube.held() for cube in cubes], rules, {number: piece.found()}))
 
 
 def _count(
-    records: Source, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
+    records: Source, specs: Sequence[tuple[AxisSpec, ...]], request: Request
 ) -> tuple[list[_Cube], dict[str, int]]:
     """Counts of one pass over a source, and how many rows each rule left out."""
     cubes = [_Cube(axes) for axes in specs]
@@ -144,7 +140,7 @@ def _count(
             for cube, cells in zip(cubes, some.tallies):
                 cube.take(cells)
             continue
-        kept, left_out = _apply_rules(some, request, records.scheme)
+        kept, left_out = apply_rules(some, request, records.scheme)
         rules = merge_counts(rules, left_out)
         for cube in cubes:
             cube.add(kept, records.scheme)
@@ -152,7 +148,7 @@ def _count(
 
 
 def _pieces(
-    records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: _Request
+    records: Any, specs: Sequence[tuple[AxisSpec, ...]], request: Request
 ) -> Iterable[pa.RecordBatch | Partial]:
     """What a source gives: record batches, or counts where it can count by itself."""
     if _counts_itself(records, specs):
@@ -165,7 +161,7 @@ def _counts_itself(records: Any, specs: Sequence[tuple[AxisSpec, ...]]) -> bool:
     return hasattr(records, "count") and not any(spec.multi for axes in specs for spec in axes)
 
 
-def _wanted(specs: Sequence[tuple[AxisSpec, ...]], request: _Request) -> Wanted:
+def _wanted(specs: Sequence[tuple[AxisSpec, ...]], request: Request) -> Wanted:
     scope = request.scope
     period = None if scope.first is None or scope.last is None else (scope.first, scope.last)
     return Wanted(tuple(specs), scope.forces, period, request.vehicle_only, (FORCE_RULE, PERIOD_RULE, VEHICLE_RULE))
@@ -186,8 +182,8 @@ def explain(
     >>> explain(april, [["ethnicity_self"]])["columns"]
     'ethnicity_self force month search_type'
     """
-    records, request = as_source(source), _request(force, period, vehicle_only)
-    specs = [_axes(by, records.kind) for by in wanted]
+    records, request = as_source(source), make_request(force, period, vehicle_only)
+    specs = [wanted_axes(by, records.kind) for by in wanted]
     if hasattr(records, "mapped"):
         plan = plan_fused(records, specs, request.scope, vehicle_only=vehicle_only)
         if plan is not None:
@@ -232,19 +228,22 @@ def as_source(thing: Any) -> Source:
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
+    """Which records are asked for: of which forces and months, and whether vehicle-only searches count."""
+
     scope: Scope
     vehicle_only: bool
 
 
-def _request(force: str | Sequence[str] | None, months: tuple[str, str] | None, vehicle_only: bool) -> _Request:
+def make_request(force: str | Sequence[str] | None, months: tuple[str, str] | None, vehicle_only: bool) -> Request:
+    """A request in codes and month numbers; raises UsageError for an unknown force or a period that ends too soon."""
     first, last = period(*months) if months else (None, None)
     named = (force,) if isinstance(force, str) else force
     forces = None if named is None else tuple(sorted({force_code(name) for name in named}))
-    return _Request(Scope(first, last, forces), vehicle_only)
+    return Request(Scope(first, last, forces), vehicle_only)
 
 
-def _axes(by: Sequence[str], kind: str) -> tuple[AxisSpec, ...]:
+def wanted_axes(by: Sequence[str], kind: str) -> tuple[AxisSpec, ...]:
     """The axes of one tally beside force and month; refuses two of a sort that a tally can have one of."""
     specs = tuple(axis_spec(name, kind) for name in dict.fromkeys(by) if name not in _ALWAYS)
     several, opened = ([spec.name for spec in specs if sort(spec)] for sort in (_is_multi, _is_open))
@@ -265,7 +264,7 @@ def _is_open(spec: AxisSpec) -> bool:
     return spec.is_open
 
 
-def _apply_rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> tuple[pa.RecordBatch, dict[str, int]]:
+def apply_rules(batch: pa.RecordBatch, request: Request, scheme: str) -> tuple[pa.RecordBatch, dict[str, int]]:
     """The rows to count, and how many the first rule that fits left out."""
     undecided = np.ones(batch.num_rows, dtype=bool)
     left_out: dict[str, int] = {}
@@ -277,7 +276,7 @@ def _apply_rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> tuple
     return rows_where(batch, undecided), {rule: n for rule, n in left_out.items() if n}
 
 
-def _rules(batch: pa.RecordBatch, request: _Request, scheme: str) -> Iterable[tuple[str, np.ndarray]]:
+def _rules(batch: pa.RecordBatch, request: Request, scheme: str) -> Iterable[tuple[str, np.ndarray]]:
     scope = request.scope
     if scope.forces is not None:
         codes, at = labels_of(batch, "force")
@@ -396,7 +395,7 @@ class _Cube:
             else:
                 self.cells[key] = found.copy()
 
-    def tally(self, records: Source, request: _Request, rules: dict[str, int]) -> Tally:
+    def tally(self, records: Source, request: Request, rules: dict[str, int]) -> Tally:
         parts = records.parts
         if request.scope.forces is not None:
             parts = parts[np.isin(parts["force"], request.scope.forces)]
@@ -404,7 +403,7 @@ class _Cube:
         account = records.account + Account(excluded=rules, unmapped=self.unmapped)
         return Tally(axes, cells, records.unit, records.kind, parts, account, request.scope)
 
-    def _by_block(self, parts: np.ndarray, request: _Request) -> tuple[tuple[Axis, ...], Counts]:
+    def _by_block(self, parts: np.ndarray, request: Request) -> tuple[tuple[Axis, ...], Counts]:
         force = coded_axis("force", "force", {*parts["force"].tolist(), *(key[0] for key in self.cells)})
         months = _within(request.scope, {*parts["month"].tolist(), *(key[1] for key in self.cells)})
         counts = np.zeros((len(force), len(months), *self.shape), dtype=np.int64)
@@ -413,7 +412,7 @@ class _Cube:
         axes = (force, month_axis(months), *(coded_axis(spec.name, spec.codelist) for spec in self.specs))
         return axes, counts
 
-    def _by_number(self, parts: np.ndarray, request: _Request) -> tuple[tuple[Axis, ...], Counts]:
+    def _by_number(self, parts: np.ndarray, request: Request) -> tuple[tuple[Axis, ...], Counts]:
         assert self.number is not None
         forces, months = self.number.slices()
         known = codelist("force").codes

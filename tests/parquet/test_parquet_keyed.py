@@ -96,12 +96,12 @@ def test_no_order_of_rows_files_or_row_groups_changes_a_count(placed, path, tmp_
 
 
 def test_pieces_merged_in_any_order_are_the_whole(path, way):
-    from disprop.plan import _count_piece, _request
+    from disprop.plan import _count_piece, make_request
 
     specs = [(axis_spec("area"), axis_spec("gender")), (axis_spec("gender"),)]
     pieces = read_parquet(path).split(4)
     counted = [
-        _count_piece(i, piece, specs=specs, request=_request(None, None, False)) for i, piece in enumerate(pieces)
+        _count_piece(i, piece, specs=specs, request=make_request(None, None, False)) for i, piece in enumerate(pieces)
     ]
     assert len(counted) > 2
     tree = merged([merged(counted[:2]), *counted[2:]]), merged(counted[::-1])

@@ -9,7 +9,7 @@ import disprop as dp
 from disprop.errors import InputRefused
 from disprop.fused import arrays, count_fused, plan_fused
 from disprop.io.store import add, open_store
-from disprop.plan import _request, _scan_batches, explain
+from disprop.plan import explain, make_request, scan_batches
 from disprop.records import AXES, axis_spec
 from tests import invent
 from tests.invent import many
@@ -21,10 +21,10 @@ WANTED = [["ethnicity_self"], ["ethnicity_self", "outcome", "linked"], [], ["obj
 
 
 def both_ways(store, wanted, threads=None, **asked):
-    request = _request(asked.get("force"), asked.get("period"), asked.get("vehicle_only", False))
+    request = make_request(asked.get("force"), asked.get("period"), asked.get("vehicle_only", False))
     specs = [tuple(axis_spec(name) for name in by) for by in wanted]
     plan = plan_fused(store, specs, request.scope, vehicle_only=request.vehicle_only)
-    return count_fused(plan, threads=threads), _scan_batches(store, specs, request)
+    return count_fused(plan, threads=threads), scan_batches(store, specs, request)
 
 
 def check(store, wanted=WANTED, threads=None, **asked):
@@ -77,7 +77,7 @@ def test_two_axes_of_one_column(store):
 def test_more_axes_than_one_packed_number_holds(store, largest, monkeypatch):
     monkeypatch.setattr("disprop.fused.plan.LARGEST_GROUP", largest)
     by = ["ethnicity_self", "outcome", "gender", "linked", "video_recorded", "search_type"]
-    plan = plan_fused(store, [tuple(map(axis_spec, by))], _request(None, None, False).scope, vehicle_only=False)
+    plan = plan_fused(store, [tuple(map(axis_spec, by))], make_request(None, None, False).scope, vehicle_only=False)
     assert len(plan.groups) >= {1: 6, 40: 3, 1000: 2}[largest]
     check(store, [by[:4], by[2:], by[:1]])
     check(store, [by[:4], by[2:], by[:1]], threads=2)
@@ -131,7 +131,7 @@ def test_a_column_that_some_parts_lack(tmp_path):
 
 
 def test_parts_that_cannot_match_are_not_read(store):
-    request = _request("btp", ("2021-01", "2021-03"), False)
+    request = make_request("btp", ("2021-01", "2021-03"), False)
     plan = plan_fused(store, [(axis_spec("gender"),)], request.scope, vehicle_only=False)
     assert {store.manifest.words("force")[0][i] for i in plan.mapped.force[plan.read]} == {"btp"}
     assert len(plan.read) == 3
@@ -165,7 +165,7 @@ def test_a_damaged_code_is_refused_not_counted(tmp_path, column, by):
 
 @pytest.mark.parametrize("place", [1 << 40, 1])
 def test_a_manifest_that_points_beyond_its_file_or_between_two_codes_is_refused(store, place):
-    plan = plan_fused(store, [(axis_spec("gender"),)], _request(None, None, False).scope, vehicle_only=False)
+    plan = plan_fused(store, [(axis_spec("gender"),)], make_request(None, None, False).scope, vehicle_only=False)
     columns = arrays._columns(plan)
     columns[0, -1, 0] = place  # months take two bytes
     files = store.mapped().files(np.unique(plan.mapped.segment[plan.read]))

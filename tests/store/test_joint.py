@@ -11,7 +11,7 @@ from disprop.fused import plan_fused
 from disprop.io.store import add, compact, open_store, purge, verify
 from disprop.io.store.joint import JOINT_COLUMNS, joint_codes, joint_sizes
 from disprop.io.store.manifest import read_manifest
-from disprop.plan import _request
+from disprop.plan import make_request
 from disprop.records import JOINT, axis_spec
 from tests.invent import many
 from tests.store.slots import filed
@@ -22,7 +22,7 @@ WANTED = [[*BY, "linked"], [*BY, "video_recorded"], ["gender"], ["ethnicity_self
 
 
 def plan(store, wanted=WANTED, **asked):
-    request = _request(asked.get("force"), asked.get("period"), False)
+    request = make_request(asked.get("force"), asked.get("period"), False)
     specs = [tuple(axis_spec(name) for name in by) for by in wanted]
     return plan_fused(store, specs, request.scope, vehicle_only=False)
 
@@ -90,7 +90,7 @@ def test_read_only_where_it_stands_for_all_that_is_needed_and_more_than_one_colu
     assert JOINT not in plan(store, [["gender", "outcome"]]).read_columns
     assert list(plan(store, [["linked"]]).read_columns) == [JOINT]  # the rule of vehicles is the second
     specs = [(axis_spec("gender"),)]
-    alone = plan_fused(store, specs, _request(None, None, False).scope, vehicle_only=True)
+    alone = plan_fused(store, specs, make_request(None, None, False).scope, vehicle_only=True)
     assert list(alone.read_columns) == ["gender"]
 
 

@@ -7,7 +7,7 @@ import disprop as dp
 from disprop.fused import count_fused, plan_fused
 from disprop.io.store import add, compact, open_store, verify
 from disprop.job import WANTED
-from disprop.plan import _request, _scan_batches
+from disprop.plan import make_request, scan_batches
 from disprop.records import axis_spec
 
 
@@ -22,9 +22,9 @@ def test_real_files_through_the_store(real_data, tmp_path):
     assert verify(tmp_path / "s") == []
     store = open_store(tmp_path / "s")
     specs = [tuple(axis_spec(name) for name in by) for by in WANTED]
-    request = _request(None, None, False)
+    request = make_request(None, None, False)
     plan = plan_fused(store, specs, request.scope, vehicle_only=False)
-    batches = _scan_batches(store, specs, request)
+    batches = scan_batches(store, specs, request)
     for threads in (None, 1, 2, 8):
         for quick, slow in zip(count_fused(plan, threads=threads), batches, strict=True):
             assert quick.difference(slow) is None
