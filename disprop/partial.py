@@ -193,7 +193,7 @@ def _added_blocks(
         runs = np.array([place[tuple(key)] for key in one["keys"]], dtype=np.int64)
         if not np.array_equal(runs, np.arange(len(runs))):
             at += (runs - np.arange(len(runs)))[at // size] * size
-        every[at] += one["counts"]  # no position comes twice in one task
+        every[at] += one["counts"].astype(np.int64, copy=False)  # no position comes twice in one task
         unmapped = merge_counts(unmapped, one["unmapped"])
     return keys, shape, every, unmapped
 

@@ -169,6 +169,12 @@ def test_merging_in_any_grouping():
         whole.check(range(3))
 
 
+def test_counts_that_32_bits_do_not_hold_are_added_up():
+    several = [a_partial(task, n) for task, n in enumerate((1, 3, 1 << 40))]
+    for whole in (unpacked(several), unpack(merged([merged(several[1:]), several[0]]))):
+        assert whole.tallies[0].counts["kent", 591, ""].tolist() == [[0, (1 << 40) + 4]]
+
+
 def test_a_few_results_are_added_up_as_they_are_merged():
     several = [a_partial(task, n) for task, n in enumerate((1, 70_000, 3_000_000_000))]
     several.append(pack(Partial([Cells({("surrey", 590, ""): np.array([[5, 0]])})], {}, {3: 1})))
