@@ -77,8 +77,8 @@ def test_rows_to_time(benchmark, request, tmp_path_factory):
 
     benchmark.group = "full tally from the store, rows to time (processes of their own)"
     found = benchmark.pedantic(run, rounds=1)
-    benchmark.extra_info.update(run="all sizes one after another", **{k: str(v) for k, v in found.items()})
-    benchmark.extra_info["line"] = str(line([(one["rows"], one["seconds"]) for one in found.values()]))
+    benchmark.extra_info.update(run="all sizes one after another", **{k: told(v) for k, v in found.items()})
+    benchmark.extra_info["line"] = told(line([(one["rows"], one["seconds"]) for one in found.values()]))
     for one in found.values():
         assert one["own_mib"] < 1024
 
@@ -88,14 +88,18 @@ def alone(store):
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def told(figures):
+    return "; ".join(f"{what} {value:,}" for what, value in figures.items())
+
+
 def line(points):
     """Seconds = fixed + rows x each, by least squares of relative errors; and how far the farthest size is from it."""
     rows, seconds = np.array(points, dtype=float).T
     weights = 1 / seconds
     (fixed, each), *_ = np.linalg.lstsq(np.stack([weights, rows * weights], axis=1), np.ones(len(rows)), rcond=None)
-    away = np.abs((fixed + rows * each) / seconds - 1).max()
+    away = float(np.abs((fixed + rows * each) / seconds - 1).max())
     return {
-        "fixed_ms": round(1e3 * fixed, 1),
-        "ns_a_row": round(1e9 * each, 3),
+        "fixed_ms": round(1e3 * float(fixed), 1),
+        "ns_a_row": round(1e9 * float(each), 3),
         "farthest_percent": round(100 * away, 1),
     }
