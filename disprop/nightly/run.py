@@ -25,6 +25,7 @@ from disprop.nightly.config import Config
 from disprop.nightly.extracts import Arrival, Intake, Progress, forget, take_in, total
 from disprop.nightly.figures import MANIFEST, Axes, Made, figures, manifest, wanted
 from disprop.nightly.history import gone, shrunk, unfed
+from disprop.nightly.index import INDEX, Told, index_page
 from disprop.nightly.log import Log, Say
 from disprop.nightly.publish import KEPT, is_current, prepare, put, switch
 from disprop.nightly.tallying import TallyCache
@@ -151,6 +152,7 @@ def _make(config: Config, intakes: Sequence[Intake], made_from: Mapping[str, Any
         warnings = [*_warnings(config, intakes), *made_from["unfed"], *made_from["shrunk"], *made.warnings]
         counts |= {"files": len(files), "warnings": len(warnings)}
     with log.step("write") as counts:
+        files[INDEX] = index_page(Told(made, run, made_from, warnings, tuple(files)))
         files[MANIFEST] = manifest(made, run, made_from, warnings, files)
         put(out, run, files)
         counts |= {"files": len(files), "bytes": sum(map(len, files.values())), "tallies_forgotten": cache.forget()}

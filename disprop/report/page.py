@@ -58,15 +58,20 @@ def render_page(inputs: ReportInputs) -> str:
 
 
 def css_string(text: str) -> str:
-    """The text as a CSS string, every sign but letters, digits, space and full stop as its number.
-
-    >>> print(css_string("Dyfed Powys: 2019"))
-    "Dyfed Powys\\3a  2019"
-    """
+    """The text as a CSS string that a template prints as it is."""
     from markupsafe import Markup
 
+    return Markup(css_quoted(text))
+
+
+def css_quoted(text: str) -> str:
+    """The text as a CSS string, every sign but letters, digits, space and full stop as its number.
+
+    >>> print(css_quoted("Dyfed Powys: 2019"))
+    "Dyfed Powys\\3a  2019"
+    """
     plain = "".join(sign if sign.isalnum() or sign in " ." else f"\\{ord(sign):x} " for sign in text)
-    return Markup(f'"{plain}"')
+    return f'"{plain}"'
 
 
 def context(inputs: ReportInputs) -> dict[str, Any]:

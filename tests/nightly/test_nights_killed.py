@@ -57,6 +57,7 @@ def check(told: list[dict], home: Path, kinds: str) -> None:
     old = out.readlink().name if out.is_symlink() else None
     night(home / "nightly.toml")
     files = {name: one.hex() for name, one in published(home).items()}
+    assert "index.html" in files
     records = repr([content(home, kind) for kind in kinds.split(",")])
     new = out.readlink().name
     for one in told:

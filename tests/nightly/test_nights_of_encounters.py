@@ -145,6 +145,7 @@ def test_no_raw_identifier_is_in_anything_that_a_night_leaves(home):
     assert len(identifiers) > 100
     left = [one for folder in ("out", "store") for one in (home / folder).rglob("*") if one.is_file()]
     assert len(left) > 30
+    assert "index.html" in {one.name for one in left}
     for file in left:
         held = file.read_bytes()
         assert not any(one in held or base64.b64encode(one) in held for one in identifiers), file
