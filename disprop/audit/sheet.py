@@ -43,15 +43,17 @@ def sheet_rows(
 
     Rows come in the order of their tickets, so that the order tells nothing; then the reserves, list by list. The
     strata are not shown. `show` names columns of `records` (time, place) that the reviewer needs to find the record.
-    `second_share` makes a second reviewer's sheet: the first so many of each stratum, which are a random part
-    because tickets are random; no reserves. `salt` is needed to show columns of records without an id.
+    One that the sheet has too, such as place, is headed "place of the record". `second_share` makes a second reviewer's
+    sheet: the first so many of each stratum, which are a random part because tickets are random; no reserves. `salt` is
+    needed to show columns of records without an id.
 
     Raises: InputRefused when a drawn record is not among `records`; UsageError for a blank reviewer.
     """
     if not reviewer.strip():
         raise UsageError("a sheet needs the reviewer's name or initials")
     check_questions(questions)
-    header = [*SHEET_COLUMNS[:4], *show, *SHEET_COLUMNS[4:7], *(question.key for question in questions), "comment"]
+    own = [*SHEET_COLUMNS[:7], *(question.key for question in questions), "comment"]
+    header = [*own[:4], *_headings(show, own), *own[4:]]
     shown = _shown(drawn, records, show, salt)
     blanks = [""] * (len(questions) + 3)
     rows = [
@@ -125,6 +127,11 @@ def _shown(drawn: Drawn, records: Any, show: Sequence[str], salt: bytes | None) 
     if missing:
         raise InputRefused(f"drawn record {missing[0]!r} is not among the records ({len(missing)} are not)")
     return {record_id: list(found[record_id]) for record_id in drawn_ids}
+
+
+def _headings(show: Sequence[str], own: Sequence[str]) -> list[str]:
+    """Headings of the columns shown; one that the sheet has too (place) is told apart, or nobody could read it back."""
+    return [f"{name} of the record" if name.strip().lower() in own else name for name in show]
 
 
 def _xlsx_bytes(rows: list[list[str]], period: str, questions: Sequence[Question]) -> bytes:

@@ -77,6 +77,19 @@ def test_shown_columns_help_to_find_the_record(drawn, period, tmp_path):
         write_sheet(drawn, tmp_path / "t.csv", reviewer="A", records=rest, show=("time",))
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_a_shown_column_that_the_sheet_has_too_is_told_apart(drawn, period, tmp_path, suffix):
+    """The records say where a search was, the sheet where a record stands in its list; both are called place."""
+    path, where = tmp_path / f"s{suffix}", [f"High Street {i}" for i in range(len(period))]
+    records = period.append_column("place", pa.array(where)).append_column("Status", pa.array(where))
+    write_sheet(drawn, path, reviewer="A", records=records, show=("time", "place", "Status"))
+    header, rows = rows_of(path)
+    assert header[4:8] == ["time", "place of the record", "Status of the record", "reviewer"]
+    assert rows[0][5] == dict(zip(period.column("record_id").to_pylist(), where))[rows[0][3]]
+    found = read_sheet(path, drawn=drawn)
+    assert (len(found.problems), len(found.accepted)) == (0, len(rows))
+
+
 def test_the_second_reviewer_gets_a_random_part_of_each_stratum(drawn, made, tmp_path):
     write_sheet(drawn, tmp_path / "b.csv", reviewer="B", second_share=0.25)
     _, rows = rows_of(tmp_path / "b.csv")
