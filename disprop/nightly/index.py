@@ -132,7 +132,7 @@ def _section(name: str, title: str, content: str) -> str:
 
 def _about(told: Told) -> str:
     what = listed([KINDS[kind].unit for kind in told.covers]) or "none that this page counts"
-    report = "Each force has a page of its own, which the table below leads to. " if told.made.config.report else ""
+    report = "The table below leads to a page on the searches of each force. " if told.made.config.report else ""
     return _paragraph(
         f"Figures made from police records ({what}) of {counted(len(told.forces), 'force')}. {report}"
         f"{'The period is ' + told.period + '.' if told.period else ''}",

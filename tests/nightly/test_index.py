@@ -54,6 +54,7 @@ def test_a_row_leads_to_the_page_of_its_force_and_every_link_to_a_file(home):
     page, files = Page(html(home)), published(home)
     assert row(home) == ["Syntheticshire (invented)", "2 of 2", f"{records(home):,}", "Nothing"]
     assert "report/synthetic-shire/report.html" in page.links
+    assert "The table below leads to a page on the searches of each force." in page.text
     outside = [link for link in page.links if not link.startswith("#")]
     assert set(outside) <= files.keys()
     assert {"rate_ratio.csv", "find_rate.csv", "coverage_search.csv", "extracts.csv", "manifest.json"} <= set(outside)
@@ -94,7 +95,7 @@ def test_it_says_the_period_and_which_publication_and_no_day_of_making(home):
 def test_without_reports_nothing_leads_to_one(home):
     night(world(home, share=SHARE, tables=ONE_TABLE))
     assert not [link for link in Page(html(home)).links if "report" in link]
-    assert "has a page of its own" not in html(home)
+    assert "leads to a page" not in html(home)
 
 
 def test_what_is_missing_and_what_became_less_is_said_in_words(home):
