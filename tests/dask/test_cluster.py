@@ -127,7 +127,7 @@ def test_only_tallies_come_back(parquet_folder):
     """What a task returns has no column of a record in it, and is smaller than its records."""
     (piece, *_) = dp.read_parquet(parquet_folder).split(2)
     specs = [(plan.axis_spec("gender"),)]
-    packed = plan._count_piece(0, piece, specs=specs, request=plan._request(None, None, False))
+    packed = plan._count_piece(0, piece, specs=specs, request=plan.make_request(None, None, False))
     assert packed.keys() == {"tallies", "rules", "found"}
     assert packed["tallies"][0].keys() == {"keys", "shape", "steps", "counts", "unmapped"}
     (found,) = packed["found"].values()
