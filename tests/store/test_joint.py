@@ -69,9 +69,9 @@ def test_as_many_columns_as_two_bytes_hold(sizes, kept):
 
 
 def test_the_largest_number_is_held():
-    sizes = {"gender": 256, "linked": 256}
-    columns = {name: np.array([0, 255], np.uint32) for name in sizes}
-    assert joint_codes(columns, sizes).tolist() == [0, 65_535]
+    for sizes in ({"gender": 256, "linked": 256}, {"gender": 1 << 16, "linked": 1}, {"gender": 1, "linked": 1 << 16}):
+        columns = {name: np.array([0, size - 1], np.uint32) for name, size in sizes.items()}
+        assert joint_codes(columns, sizes).tolist() == [0, 65_535]
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 8])

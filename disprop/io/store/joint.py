@@ -30,10 +30,10 @@ def joint_sizes(kinds: Mapping[str, str], labels: Mapping[str, Sequence[str]]) -
 
 def joint_codes(columns: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> np.ndarray:
     """The joint number of each row."""
-    number = np.zeros(len(columns[next(iter(sizes))]), dtype=np.uint16)
+    number = np.zeros(len(columns[next(iter(sizes))]), dtype=np.uint32)
     for name, size in sizes.items():
-        number = number * np.uint16(size) + columns[name].astype(np.uint16)
-    return number
+        number = number * np.uint32(size) + columns[name]
+    return number.astype(np.uint16)
 
 
 def joint_word(sizes: Mapping[str, int]) -> str:
