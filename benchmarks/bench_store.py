@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.store import FULL_JOBS, SMALL_JOBS, check, make, make_store
 
-ROUNDS = 7
+ROUNDS = 15
 
 SIZES = os.environ.get("DISPROP_BENCH_ROWS", "2e7").split()
 """Numbers of invented records, apart by spaces; "1e8:480" has 480 months (20,640 parts), not 120 (5,160)."""
@@ -77,7 +77,7 @@ def test_rows_to_time(benchmark, request, tmp_path_factory):
 
     benchmark.group = "full tally from the store, rows to time (processes of their own)"
     found = benchmark.pedantic(run, rounds=1)
-    benchmark.extra_info.update(run="all sizes one after another", **{k: told(v) for k, v in found.items()})
+    benchmark.extra_info.update(run=f"{SCALES[0]} to {SCALES[-1]}", **{k: told(v) for k, v in found.items()})
     benchmark.extra_info["line"] = told(line([(one["rows"], one["seconds"]) for one in found.values()]))
     for one in found.values():
         assert one["own_mib"] < 1024

@@ -75,9 +75,9 @@ def _label(row: dict[str, Any]) -> str:
 
 def _more(runs: list[dict[str, Any]]) -> list[str]:
     """What else a run measured: memory, counts."""
-    told = [(_label(row), {what: value for what, value in row["extra_info"].items() if what != "run"}) for row in runs]
+    told = [(_label(row), what, value) for row in runs for what, value in row["extra_info"].items() if what != "run"]
     lines = [
-        f"- {name}: " + ", ".join(f"{what} {value}" for what, value in info.items()) for name, info in told if info
+        f"- {name}: {what} {format(value, '.4g') if isinstance(value, float) else value}" for name, what, value in told
     ]
     return ["", *lines] if lines else []
 
