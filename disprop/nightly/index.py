@@ -140,8 +140,7 @@ def _about(told: Told) -> str:
     ) + _paragraph(
         "This page says what there is and what is missing. It does not compare forces and puts them in no order but "
         "that of their names. A force with more searches may be larger, or its records more complete: whether forces "
-        "differ by more than their size and chance explain is another question, which the forces page of disprop is "
-        "for."
+        "differ by more than their size and chance explain is another question, which these pages do not answer."
     )
 
 

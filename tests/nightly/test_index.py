@@ -89,7 +89,7 @@ def test_it_says_the_period_and_which_publication_and_no_day_of_making(home):
     assert "The last month of records is May 2023. No day of making stands on this page" in text
     assert f"Publication {done.run}" in text
     assert "It does not compare forces" in text
-    assert "which the forces page of disprop is for" in text
+    assert "which these pages do not answer" in text
 
 
 def test_without_reports_nothing_leads_to_one(home):
