@@ -34,6 +34,8 @@ def run(monkeypatch, capsys):
     """Run the entry point in this process: exit code, standard output, standard error."""
     from disprop import cli
 
+    monkeypatch.setattr(cli, "_start_short_process", lambda: None)  # this process is a long one
+
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["disprop", *map(str, arguments)])
         with pytest.raises(SystemExit) as done:

@@ -252,6 +252,7 @@ def test_errors_are_one_line_with_a_documented_code(run, records, arguments, cod
 def test_debug_shows_the_traceback(monkeypatch):
     from disprop.errors import InputRefused
 
+    monkeypatch.setattr(cli, "_start_short_process", lambda: None)
     monkeypatch.setattr(sys, "argv", ["disprop", "--debug", "tally", "no-such-folder", "--by", "gender"])
     with pytest.raises(InputRefused):
         cli.main()
