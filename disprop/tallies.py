@@ -192,7 +192,7 @@ class Tally:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tally) and self.difference(other) is None
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # compares by value, so it has no hash; typeshed has no word for that
 
     # Merging -------------------------------------------------------------------------------------------------------
 

@@ -252,3 +252,14 @@ def test_naming_every_public_name_loads_no_numba():
     """Numba compiles; nothing that is merely named, or counted below the threshold, needs it."""
     statement = "import disprop\nfor name in disprop.__all__: getattr(disprop, name)"
     assert not {"numba", "scipy.stats", "matplotlib", "jinja2"} & modules_after(statement)
+
+
+def test_only_kernels_and_what_they_call_go_without_types():
+    """Numba takes their types from the signature of `@kernel`; mypy does not ask for others in that folder."""
+    untyped = []
+    for path in sorted((PACKAGE / "kernels").glob("*.py")):
+        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(one, ast.FunctionDef) and one.returns is None:
+                found = {ast.unparse(decorator).partition("(")[0] for decorator in one.decorator_list}
+                untyped += [f"{path.name}: {one.name}"] if not found & {"kernel", "inner"} else []
+    assert untyped == []

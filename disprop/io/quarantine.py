@@ -41,7 +41,7 @@ class Quarantine:
         self._file: TextIO | None = None
         if path is not None:
             with self._refusing():
-                self._file = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115 - closed by `close`
+                self._file = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115  open from row to row; `close` ends it
                 csv.writer(self._file).writerow([field.name for field in fields(QuarantinedRow)])
 
     def add(self, found: QuarantinedRow, counts: Counter[str]) -> None:

@@ -71,6 +71,7 @@ class Kernel:
         self.wraps = wraps
         self.state = "not used yet"
         self._native: Callable[..., int] | None = None
+        self._engine: Any = None  # the machine code lives as long as it does
         self._loading = threading.Lock()
         self.__doc__ = function.__doc__
 
@@ -98,7 +99,7 @@ class Kernel:
             if self._native is None:
                 about = _ingredients(self)
                 code, self.state = _cache.fetch(_folder(self.name, about), lambda: _compile(self), about)
-                self._native = _link(code, self.parameters)
+                self._engine, self._native = _link(code, self.parameters)
             return self._native
 
 
@@ -345,15 +346,14 @@ def _machine() -> Any:
 # From machine code to a call.
 
 
-def _link(code: bytes, parameters: Sequence[Parameter]) -> Callable[..., int]:
+def _link(code: bytes, parameters: Sequence[Parameter]) -> tuple[Any, Callable[..., int]]:
+    """The engine that holds the machine code, and the function to call."""
     llvm = _llvm()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *_c_types(parameters))
-    native = prototype(engine.get_function_address(_ENTRY))
-    native.engine = engine  # type: ignore[attr-defined]  # the code lives as long as its engine
-    return native
+    return engine, prototype(engine.get_function_address(_ENTRY))
 
 
 def _c_types(parameters: Sequence[Parameter]) -> Iterator[Any]:

@@ -19,7 +19,7 @@ AUDIT = np.uint64(4)  # purpose of a random word; 1 to 3 are taken in `resample`
 
 
 @kernel("void(uint64, int64, int64[::1], int64[:,::1], float64[::1], int64[:,:,::1])", wraps=True)
-def draw(seed, first, sample, start, chances, out_counts):  # type: ignore[no-untyped-def]
+def draw(seed, first, sample, start, chances, out_counts):
     """Counts by audit, stratum and cell. Link `cell` with `left` still to draw: row at start + left (sample + 1)."""
     audits, strata, cells = out_counts.shape
     for audit in range(audits):
@@ -43,7 +43,7 @@ def draw(seed, first, sample, start, chances, out_counts):  # type: ignore[no-un
 @kernel(
     "void(int64[:,:,::1], int64, float64[::1], float64[::1], float64[::1], float64, int64, float64[::1], float64[::1])"
 )
-def wilson(counts, group, sample, weight, kept, squared, capped, out_low, out_high):  # type: ignore[no-untyped-def]
+def wilson(counts, group, sample, weight, kept, squared, capped, out_low, out_high):
     """Wilson limits on the effective size, one pair per audit; nan for an empty group. Group -1 is everyone.
 
     squared: the square of the normal quantile. capped: 0 leaves out the cap on the effective size.

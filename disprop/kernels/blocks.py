@@ -310,7 +310,7 @@ def make_keys(columns: Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np
 
 
 @kernel("int64(int32[::1]*, int64[::1]*, int64, int64, int64[::1])")
-def _make_keys(columns, tables, k, rows, out_keys):  # type: ignore[no-untyped-def]
+def _make_keys(columns, tables, k, rows, out_keys):
     """Column by column over a block of rows that stays in the nearest cache; returns how many rows are counted."""
     kept = 0
     for start in range(0, rows, 2048):
@@ -331,7 +331,7 @@ def _make_keys(columns, tables, k, rows, out_keys):  # type: ignore[no-untyped-d
 
 
 @kernel("void(int64[::1], int64[::1], int64[::1])")
-def _by_upper(out_keys, out_spare, out_digits):  # type: ignore[no-untyped-def]
+def _by_upper(out_keys, out_spare, out_digits):
     sort(out_keys, out_spare, out_digits, out_keys.size, 32)
 
 
@@ -339,9 +339,7 @@ def _by_upper(out_keys, out_spare, out_digits):  # type: ignore[no-untyped-def]
     "int64(uint32[::1]*, uint8[::1]*, int64[:,::1], int64[::1], int64, int64, int64, int64[::1], int64[::1],"
     " int64[::1], int64[::1], uint8[::1])"
 )
-def _gather(  # type: ignore[no-untyped-def]
-    lows, times, pieces, position, length, size, inside, out_keys, out_spare, out_digits, out_at, out_times
-):
+def _gather(lows, times, pieces, position, length, size, inside, out_keys, out_spare, out_digits, out_at, out_times):
     """The pieces of one slice after another: gathered, sorted, counted; returns how many cells were written."""
     found = 0
     p = 0
@@ -368,7 +366,7 @@ def _gather(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _emit(keys, n, first, at, times, found):  # type: ignore[no-untyped-def]
+def _emit(keys, n, first, at, times, found):
     """Each cell of the n sorted keys once, and how often it occurs; once more for every 255 above that."""
     i = 0
     while i < n:

@@ -21,7 +21,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbours 
 
 
 @kernel("void(uint64[::1], int64[::1], int64[::1], uint64[::1])", wraps=True)
-def spread(keys, cells, out_ends, out_records):  # type: ignore[no-untyped-def]
+def spread(keys, cells, out_ends, out_records):
     """Records in order of their bucket; bucket b ends before `out_ends[b]`. `out_ends` starts as zeros."""
     for i in range(keys.size):
         out_ends[(keys[i] * _ODD) >> _TO_BUCKET] += 1
@@ -38,7 +38,7 @@ def spread(keys, cells, out_ends, out_records):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _clusters_of(bucket, records, edges, words, shifts, full, out_used, out_held):  # type: ignore[no-untyped-def]
+def _clusters_of(bucket, records, edges, words, shifts, full, out_used, out_held):
     """What each cluster of a bucket holds, in slots `out_used`; returns how many clusters, -1 for too many records."""
     size = 0
     for part in range(edges.shape[0]):
@@ -67,7 +67,7 @@ def _clusters_of(bucket, records, edges, words, shifts, full, out_used, out_held
 
 
 @inner
-def _find_sort(cluster, held, slots, sorts):  # type: ignore[no-untyped-def]
+def _find_sort(cluster, held, slots, sorts):
     """The slot of what a cluster holds, and the sort in it: -1 when no cluster so far held the same."""
     words, mask = held.shape[1], slots.size - 1
     mixed = np.uint64(0)
@@ -91,7 +91,7 @@ def _find_sort(cluster, held, slots, sorts):  # type: ignore[no-untyped-def]
     " int64[::1], uint64[:,::1], int64[::1])",
     wraps=True,
 )
-def alike(  # type: ignore[no-untyped-def]
+def alike(
     records,
     edges,
     first,

@@ -77,7 +77,7 @@ class ByteCube:
 
 
 @kernel("void(int32[::1]*, int32[::1]*, int64, int64, uint8[::1], int32[::1], int32[::1], int64[::1])")
-def _count_bytes(columns, tables, k, rows, out, out_full, out_cells, out_counts):  # type: ignore[no-untyped-def]
+def _count_bytes(columns, tables, k, rows, out, out_full, out_cells, out_counts):
     """Column by column over a block of rows that stays in the nearest cache; `out_counts`: rows left out, overflows."""
     left_out = 0
     full = 0
@@ -105,7 +105,7 @@ def _count_bytes(columns, tables, k, rows, out, out_full, out_cells, out_counts)
 
 
 @kernel("void(uint8[::1], int32[::1], int64, int64[::1])")
-def _regroup(cube, place, width, out):  # type: ignore[no-untyped-def]
+def _regroup(cube, place, width, out):
     for run in range(cube.size // place.size):
         start = run * place.size
         to = run * width
@@ -128,7 +128,7 @@ def told_by_hour(times: np.ndarray, per_second: int, begins: int, table: np.ndar
 
 
 @kernel("int64(int64[::1], int64, int64, int32[::1], int32[::1])")
-def _told_by_hour(times, per_second, begins, table, out):  # type: ignore[no-untyped-def]
+def _told_by_hour(times, per_second, begins, table, out):
     """The four units are written out, because dividing by a constant is several times faster."""
     if per_second == 1:
         return _look_up(times, 1, begins, table, out)
@@ -140,7 +140,7 @@ def _told_by_hour(times, per_second, begins, table, out):  # type: ignore[no-unt
 
 
 @inner
-def _look_up(times, unit, begins, table, out):  # type: ignore[no-untyped-def]
+def _look_up(times, unit, begins, table, out):
     broken = 0
     for i in range(times.size):
         second = times[i] // unit

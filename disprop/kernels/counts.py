@@ -102,7 +102,7 @@ def _count_compiled(
 
 
 @kernel("int64(int32[::1]*, int64[::1]*, int64[::1], int64, int64, int64[::1])")
-def _count(columns, tables, sizes, start, stop, out):  # type: ignore[no-untyped-def]
+def _count(columns, tables, sizes, start, stop, out):
     """Count rows `start` to `stop`; returns how many have no entry in a table or no cell, and were not counted."""
     lost = 0
     for i in range(start, stop):

@@ -42,7 +42,7 @@ _NONE, _ALL = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @inner
-def _same(text, one, other, n):  # type: ignore[no-untyped-def]
+def _same(text, one, other, n):
     """Whether the `n` bytes at two places are the same; `n` is not 0."""
     if n < 8:
         return (word(text, one) ^ word(text, other)) << np.uint64(64 - 8 * n) == _NONE
@@ -53,7 +53,7 @@ def _same(text, one, other, n):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _find(text, at, n, slots, known):  # type: ignore[no-untyped-def]
+def _find(text, at, n, slots, known):
     """The slot of a label of `n` bytes, and its number: -1 when it is new. `known` holds starts and lengths."""
     mixed = np.uint64(n)
     for i in range(0, n, 8):
@@ -70,7 +70,7 @@ def _find(text, at, n, slots, known):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _number(text, at):  # type: ignore[no-untyped-def]
+def _number(text, at):
     """A plain decimal such as -1.85 (digits, and digits after a point if there is one), and where it ends."""
     sign = -1.0 if text[at] == _MINUS else 1.0
     first = at + 1 if text[at] == _MINUS else at
@@ -92,25 +92,25 @@ def _number(text, at):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _two(text, at):  # type: ignore[no-untyped-def]
+def _two(text, at):
     return 10 * np.int64(text[np.uint64(at)]) + np.int64(text[np.uint64(at + 1)]) - 528
 
 
 @inner
-def _days(year, month, day):  # type: ignore[no-untyped-def]
+def _days(year, month, day):
     """Days since 1 January 1970 in the Gregorian calendar; years start in March, so that leap days come last."""
     year, month = (year - 1, month + 12) if month <= 2 else (year, month)
     return 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 719_469
 
 
 @inner
-def _within(here, least, most):  # type: ignore[no-untyped-def]
+def _within(here, least, most):
     """High bits of the bytes that are ASCII and within the bytes of `least` and `most` (whose high bits are set)."""
     return ((here | _HIGH) - least) & (most - here) & ~here
 
 
 @inner
-def _seconds(text, at):  # type: ignore[no-untyped-def]
+def _seconds(text, at):
     """UTC seconds of 2019-04-30T23:30:00+01:00, and of no other form."""
     good = _within(word(text, at), _LEAST_1, _MOST_1) & _within(word(text, at + 8), _LEAST_2, _MOST_2)
     good &= _within(word(text, at + 17), _LEAST_3, _MOST_3)
@@ -128,20 +128,20 @@ def _seconds(text, at):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _begins_as(text, at):  # type: ignore[no-untyped-def]
+def _begins_as(text, at):
     """Where a column remembers the label that its last field with these 8 bytes at its beginning had."""
     return np.int64((word(text, at) * _MIX) >> _TO_PLACE)
 
 
 @inner
-def _ends(text, at):  # type: ignore[no-untyped-def]
+def _ends(text, at):
     """Whether the byte at `at` ends a field, or a regular file."""
     byte = np.int64(text[np.uint64(at)])
     return byte <= _COMMA and (_ENDS >> byte) & 1 == 1
 
 
 @inner
-def _lines(text, start, stop):  # type: ignore[no-untyped-def]
+def _lines(text, start, stop):
     """How many line feeds there are, counted apart from the splitting; -1 where a byte is not ASCII."""
     n, most = 0, np.uint8(0)
     for i in range(start, stop):
@@ -155,7 +155,7 @@ def _lines(text, start, stop):  # type: ignore[no-untyped-def]
     " int64[:,::1], int32[:,::1], int64[:,::1], int64[::1], int64[:,::1], int32[:,::1], int64[:,::1], float64[:,::1])",
     wraps=True,
 )
-def scan(  # type: ignore[no-untyped-def]
+def scan(
     text, bounds, roles, limits, months, first_month,
     out_files, out_slots, out_labels, out_known, out_last, out_codes, out_times, out_degrees,
 ):  # fmt: skip

@@ -161,7 +161,7 @@ def _ascending(cells: np.ndarray, n: np.ndarray) -> list[Counted]:
 
 
 @inner
-def sort(keys, spare, digits, n, above):  # type: ignore[no-untyped-def]
+def sort(keys, spare, digits, n, above):
     """Sort the first n keys, digit by digit over the bits in which they differ, those from bit `above` on alone."""
     differ = 0
     for i in range(n):
@@ -193,7 +193,7 @@ def sort(keys, spare, digits, n, above):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _runs(keys, n, cells, counts, at):  # type: ignore[no-untyped-def]
+def _runs(keys, n, cells, counts, at):
     """Write each distinct key of n sorted ones, and how often it occurs, from position `at`; returns where they end."""
     i = 0
     while i < n:
@@ -208,7 +208,7 @@ def _runs(keys, n, cells, counts, at):  # type: ignore[no-untyped-def]
 
 
 @kernel("int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
-def _merge(cells, counts, more_cells, more_counts, out_cells, out_n):  # type: ignore[no-untyped-def]
+def _merge(cells, counts, more_cells, more_counts, out_cells, out_n):
     i = j = at = 0
     while i < cells.size or j < more_cells.size:
         if j == more_cells.size or (i < cells.size and cells[i] < more_cells[j]):
@@ -232,7 +232,7 @@ def _merge(cells, counts, more_cells, more_counts, out_cells, out_n):  # type: i
     "int64(uint8[::1]*, int64[:,::1], int64[:,:,::1], int64[:,::1], int64[::1], int64, int64[::1]*, int64[::1],"
     " int64, int64, int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])"
 )
-def _part_keys(  # type: ignore[no-untyped-def]
+def _part_keys(
     files, parts, columns, slices, slice_row, first_month, tables, sizes, start, stop,
     out_keys, out_spare, out_digits, out_cells, out_n, out_left,
 ):  # fmt: skip
@@ -272,7 +272,7 @@ def _part_keys(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _by_month(file, start, own, first_month, n, keys):  # type: ignore[no-untyped-def]
+def _by_month(file, start, own, first_month, n, keys):
     """The first key of each row by its month; returns how many rows are of none that is counted."""
     outside = 0
     for i in range(n):
@@ -283,7 +283,7 @@ def _by_month(file, start, own, first_month, n, keys):  # type: ignore[no-untype
 
 
 @inner
-def _add(file, start, width, table, size, n, keys):  # type: ignore[no-untyped-def]
+def _add(file, start, width, table, size, n, keys):
     """Add what the codes of a column stand for to n keys; returns how many codes are damaged."""
     bad = 0
     high = np.int64(width == 2)  # the second byte counts, where there is one

@@ -19,7 +19,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
 
 
 @inner
-def _slot(key, table):  # type: ignore[no-untyped-def]
+def _slot(key, table):
     """Where a key is, or would go."""
     mask = table.size - 1
     slot = np.int64((key * _ODD) >> _HALF) & mask
@@ -29,7 +29,7 @@ def _slot(key, table):  # type: ignore[no-untyped-def]
 
 
 @kernel("int64(uint64[::1], int64, uint64[::1])", wraps=True)
-def fill(keys, held, out_table):  # type: ignore[no-untyped-def]
+def fill(keys, held, out_table):
     """Put keys into a table, a power of two long, that holds `held`; how many it holds then, -1 when over half full."""
     for i in range(keys.size):
         if keys[i] != _NONE:
@@ -43,7 +43,7 @@ def fill(keys, held, out_table):  # type: ignore[no-untyped-def]
 
 
 @kernel("void(uint64[::1], uint64[::1], int64, int64, int32[::1], int32[::1])", wraps=True)
-def find(keys, table, start, stop, out_slots, out_counts):  # type: ignore[no-untyped-def]
+def find(keys, table, start, stop, out_slots, out_counts):
     """Slot of each key from start to stop, or NO_KEY, NOT_IN_TABLE; counts them by slot where there is room to."""
     for i in range(start, stop):
         if keys[i] == _NONE:
@@ -59,7 +59,7 @@ def find(keys, table, start, stop, out_slots, out_counts):  # type: ignore[no-un
 
 
 @kernel("void(int32[::1], int64[::1], int64[::1], int64, int64, int64[::1], int64[:,::1], int32[::1])")
-def group(slots, begins, finishes, start, stop, out_next, out_spans, out_rows):  # type: ignore[no-untyped-def]
+def group(slots, begins, finishes, start, stop, out_next, out_spans, out_rows):
     """Rows from start to stop to their group: `out_next` is where the next of each group goes.
 
     Whose spans they are is noted where `out_rows` has room to, here and when they are sorted.
@@ -76,7 +76,7 @@ def group(slots, begins, finishes, start, stop, out_next, out_spans, out_rows): 
 
 
 @inner
-def _sort(first, last, out_spans, out_rows):  # type: ignore[no-untyped-def]
+def _sort(first, last, out_spans, out_rows):
     """Shell's sort by start, with steps that shrink by 4/9; one pass of comparisons where all is in order already."""
     step = np.int64(1)
     for at in range(first + 1, last):
@@ -100,7 +100,7 @@ def _sort(first, last, out_spans, out_rows):  # type: ignore[no-untyped-def]
 
 
 @kernel("void(int64[::1], int64, int64, int64[:,::1], int32[::1], int32[::1])")
-def order(first, start, stop, out_spans, out_rows, out_up):  # type: ignore[no-untyped-def]
+def order(first, start, stop, out_spans, out_rows, out_up):
     """Sort the groups from start to stop by start; `out_up`: the nearest clip before that ends later, -1 when none."""
     for slot in range(start, stop):
         _sort(first[slot], first[slot + 1], out_spans, out_rows)
@@ -112,7 +112,7 @@ def order(first, start, stop, out_spans, out_rows, out_up):  # type: ignore[no-u
 
 
 @inner
-def _after_last(spans, low, high, latest):  # type: ignore[no-untyped-def]
+def _after_last(spans, low, high, latest):
     """Position after the last of spans[low:high] that starts by `latest`."""
     while low < high:
         middle = (low + high) >> 1
@@ -124,7 +124,7 @@ def _after_last(spans, low, high, latest):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _cover(low, high, count, out_pieces):  # type: ignore[no-untyped-def]
+def _cover(low, high, count, out_pieces):
     """Unite one interval with `count` disjoint pieces, the latest first; returns how many there are then."""
     after = count
     while after > 0 and out_pieces[after - 1, 1] < low:
@@ -152,7 +152,7 @@ def _cover(low, high, count, out_pieces):  # type: ignore[no-untyped-def]
     "void(int32[::1], int64, int64, int64[::1], int32[:,::1], int64[::1], int64[:,::1], int32[::1], int32[::1],"
     " int64[::1], int64[:,::1], int32[::1], int32[::1], int64[::1], int64[::1], int32[:,::1], int64[:,::1], int32[::1])"
 )
-def sweep(  # type: ignore[no-untyped-def]
+def sweep(
     rows, start, stop, times, who, first, spans, up, clip_rows,
     ref_first, ref_spans, ref_rows, ref_who, limits, pair_first, out, out_pieces, out_pairs,
 ):  # fmt: skip
@@ -215,7 +215,7 @@ def sweep(  # type: ignore[no-untyped-def]
 
 
 @kernel("void(int64[::1], int64[::1], int32[:,::1], int64[::1], int64[:,::1], int32[::1], uint8[::1])")
-def touched(lows, highs, who, first, spans, up, out):  # type: ignore[no-untyped-def]
+def touched(lows, highs, who, first, spans, up, out):
     """Set 1 where a clip of one of the two officers starts before `high` and ends at or after `low`."""
     for i in range(lows.size):
         for role in range(2):

@@ -32,7 +32,7 @@ _TWO_20, _TWELVE = np.uint64(1 << 20), np.uint64(12)
 
 
 @inner
-def philox(a, b, c, d, k, m):  # type: ignore[no-untyped-def]
+def philox(a, b, c, d, k, m):
     """The four words of counter (a, b, c, d) under key (k, m)."""
     for _ in range(10):
         left, right = _TIMES_A * (a & _LOW), _TIMES_C * (c & _LOW)
@@ -42,19 +42,19 @@ def philox(a, b, c, d, k, m):  # type: ignore[no-untyped-def]
 
 
 @inner
-def uniform(high, low):  # type: ignore[no-untyped-def]
+def uniform(high, low):
     """A number strictly between 0 and 1 from 52 bits of two words."""
     return (np.float64(high * _TWO_20 + (low >> _TWELVE)) + 0.5) * 2.0**-52
 
 
 @inner
-def two_uniforms(seed, replicate, cell, attempt, purpose):  # type: ignore[no-untyped-def]
+def two_uniforms(seed, replicate, cell, attempt, purpose):
     a, b, c, d = philox(np.uint64(replicate), np.uint64(cell), np.uint64(attempt), purpose, seed & _LOW, seed >> _HALF)
     return uniform(a, b), uniform(c, d)
 
 
 @inner
-def stirling_rest(k):  # type: ignore[no-untyped-def]
+def stirling_rest(k):
     """log k! - [log sqrt(2 pi) + (k + 1/2) log(k + 1) - (k + 1)], to 1e-10."""
     if k < 10:
         product = 1.0
@@ -66,13 +66,13 @@ def stirling_rest(k):  # type: ignore[no-untyped-def]
 
 
 @inner
-def log_miss(part, whole):  # type: ignore[no-untyped-def]
+def log_miss(part, whole):
     """The log of 1 - p, p the chance of the rarer of hit and miss: the same for all rows, so worked out once."""
     return math.log1p(-(min(part, whole - part) / whole)) if part < whole else 0.0
 
 
 @inner
-def binomial(n, part, whole, miss, u, v, seed, replicate, cell):  # type: ignore[no-untyped-def]
+def binomial(n, part, whole, miss, u, v, seed, replicate, cell):
     """Binomial(n, part / whole), the rarer of hit and miss being drawn.
 
     `miss` is log_miss(part, whole); u and v are the uniforms of the first attempt.
@@ -86,7 +86,7 @@ def binomial(n, part, whole, miss, u, v, seed, replicate, cell):  # type: ignore
 
 
 @inner
-def _binomial_near(n, p, miss, u):  # type: ignore[no-untyped-def]
+def _binomial_near(n, p, miss, u):
     """The quantile of one uniform, adding up probabilities from 0."""
     odds = p / (1.0 - p)
     chance = math.exp(n * miss)
@@ -99,7 +99,7 @@ def _binomial_near(n, p, miss, u):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _binomial_far(n, p, u, v, seed, replicate, cell):  # type: ignore[no-untyped-def]
+def _binomial_far(n, p, u, v, seed, replicate, cell):
     """Hormann's transformed rejection (1993), BTRS: exact, whatever n; needs n p >= 10 and p <= 1/2."""
     odds = p / (1.0 - p)
     spread = math.sqrt(n * p * (1.0 - p))
@@ -131,12 +131,12 @@ def _binomial_far(n, p, u, v, seed, replicate, cell):  # type: ignore[no-untyped
 
 
 @inner
-def poisson(mean, seed, replicate, cell):  # type: ignore[no-untyped-def]
+def poisson(mean, seed, replicate, cell):
     return _poisson_near(mean, seed, replicate, cell) if mean < 10.0 else _poisson_far(mean, seed, replicate, cell)
 
 
 @inner
-def _poisson_near(mean, seed, replicate, cell):  # type: ignore[no-untyped-def]
+def _poisson_near(mean, seed, replicate, cell):
     """The quantile of one uniform, adding up probabilities from 0 (below mean 10, 100 is never reached)."""
     u, _ = two_uniforms(seed, replicate, cell, 0, POISSON)
     chance = math.exp(-mean)
@@ -149,7 +149,7 @@ def _poisson_near(mean, seed, replicate, cell):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _poisson_far(mean, seed, replicate, cell):  # type: ignore[no-untyped-def]
+def _poisson_far(mean, seed, replicate, cell):
     """Hormann's transformed rejection (1993), PTRS: exact; needs a mean of at least 10."""
     b = 0.931 + 2.53 * math.sqrt(mean)
     a = -0.059 + 0.02483 * b
@@ -173,7 +173,7 @@ def _poisson_far(mean, seed, replicate, cell):  # type: ignore[no-untyped-def]
 
 
 @kernel("void(int64[::1], uint64, int64, float64[:,::1], int64[::1], int64[:,::1])", wraps=True)
-def multinomials(counts, seed, first, out_uniforms, out_draws, out):  # type: ignore[no-untyped-def]
+def multinomials(counts, seed, first, out_uniforms, out_draws, out):
     """Row i of `out`: replicate first + i of sum(counts) draws among cells as likely as their counts.
 
     A tile of rows is drawn cell by cell, since rows need not wait for one another, as cells must. Room for a tile:
@@ -200,7 +200,7 @@ def multinomials(counts, seed, first, out_uniforms, out_draws, out):  # type: ig
 
 
 @kernel("void(int64[::1], uint64, int64, int64[:,::1])", wraps=True)
-def poissons(counts, seed, first, out):  # type: ignore[no-untyped-def]
+def poissons(counts, seed, first, out):
     """Row i of `out`: replicate first + i of counts that vary each around its own mean."""
     for i in range(out.shape[0]):
         for cell in range(counts.size):
@@ -208,7 +208,7 @@ def poissons(counts, seed, first, out):  # type: ignore[no-untyped-def]
 
 
 @inner
-def weight(word):  # type: ignore[no-untyped-def]
+def weight(word):
     """The Poisson(1) quantile of a 32-bit word: how many of floor(2^32 P(X <= k)), k = 0 to 12, are not above it.
 
     All in 32 bits and without branches, so that sixteen words are weighed at a time.
@@ -233,7 +233,7 @@ def weight(word):  # type: ignore[no-untyped-def]
 @kernel(
     "void(uint64[::1], int64[::1], int64[::1], int64[::1], uint64, int64, uint32[:,::1], int64[:,:,::1])", wraps=True
 )
-def weigh(keys, starts, cells, counts, seed, block, out_words, out):  # type: ignore[no-untyped-def]
+def weigh(keys, starts, cells, counts, seed, block, out_words, out):
     """Add every cluster's counts, times its weight in each replicate, to `out[cell, lane, i]`.
 
     Cluster p has key `keys[p]` and holds `counts[e]` records in `cells[e]`, e from starts[p] to starts[p + 1]. Lane l

@@ -209,7 +209,7 @@ def _near_table(table: np.ndarray) -> np.ndarray:
 
 
 @inner
-def _pack(file, words, column, size, n, at, packed):  # type: ignore[no-untyped-def]
+def _pack(file, words, column, size, n, at, packed):
     """packed = packed x size + code, for n rows from `at`; returns 1 if a code is damaged, that is not below size."""
     offset, width = column[0], column[1]
     if width == 0:
@@ -230,7 +230,7 @@ def _pack(file, words, column, size, n, at, packed):  # type: ignore[no-untyped-
 
 
 @inner
-def _damaged(code, base, n, size):  # type: ignore[no-untyped-def]
+def _damaged(code, base, n, size):
     """1 if any of n codes is not below size."""
     largest = np.uint16(0)
     for i in range(base, base + n):
@@ -243,7 +243,7 @@ def _damaged(code, base, n, size):  # type: ignore[no-untyped-def]
     " int64[::1], uint16[::1]*, int32[::1]*, int64[::1], int64[::1], int64[::1], int64[::1], uint16[::1]*,"
     " uint16[::1]*, int32[::1]*, int64[::1], int64, int64)"
 )
-def _count(  # type: ignore[no-untyped-def]
+def _count(
     files, words, parts, columns, slices, slice_row, first_month, group_start, sizes,
     near_tables, tables, use_start, use_group, cells, ways, out_packed, out_near, out_counts, out_left, start, stop,
 ):  # fmt: skip
@@ -279,7 +279,7 @@ def _count(  # type: ignore[no-untyped-def]
     "int64(uint16[::1]*, int64[:,::1], int64[:,:,::1], int64[::1], uint16[::1]*, uint32[::1]*, int64[::1],"
     " int64[::1], uint16[::1]*, int32[::1]*, int64[::1], int64, int64)"
 )
-def _count_standing(  # type: ignore[no-untyped-def]
+def _count_standing(
     words, parts, columns, sizes, near_tables, both, cells, ways, out_near, out_counts, out_left, start, stop
 ):
     """The same where the column of two bytes that all tallies are counted by is there already: nothing is packed."""
@@ -302,7 +302,7 @@ def _count_standing(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _near_two(n, table, code, base, near, other):  # type: ignore[no-untyped-def]
+def _near_two(n, table, code, base, near, other):
     """Count rows of one slice into the few cells of two tallies, both entries from one look-up."""
     for i in range(n):
         entry = table[code[base + i]]
@@ -311,7 +311,7 @@ def _near_two(n, table, code, base, near, other):  # type: ignore[no-untyped-def
 
 
 @inner
-def _near(n, table, code, base, cells, near):  # type: ignore[no-untyped-def]
+def _near(n, table, code, base, cells, near):
     """Count rows of one slice into its own few cells, in four copies where they are very few.
 
     Those left out go to the first cell.
@@ -328,7 +328,7 @@ def _near(n, table, code, base, cells, near):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _carry(near, out, base, cells, left, t):  # type: ignore[no-untyped-def]
+def _carry(near, out, base, cells, left, t):
     """Add the counts of one slice to the others, and empty them."""
     for copy in range(4 if cells <= FOURFOLD else 1):
         start = copy * (cells + 1)
@@ -341,9 +341,7 @@ def _carry(near, out, base, cells, left, t):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _far(  # type: ignore[no-untyped-def]
-    which, own, first_month, month, n, tables, first, stop, use_group, cells, packed, out, left, t
-):
+def _far(which, own, first_month, month, n, tables, first, stop, use_group, cells, packed, out, left, t):
     """Count rows straight into their place: of several months, of many cells, or of several packed numbers."""
     for i in range(n):
         entry = 0

@@ -157,7 +157,7 @@ class Stage:
 
 @contextmanager
 def _staging(folder: Path) -> Iterator[Stage]:
-    file = tempfile.TemporaryFile(dir=folder, prefix=ASIDE)  # noqa: SIM115  closed below, also where it is full
+    file = tempfile.TemporaryFile(dir=folder, prefix=ASIDE)  # noqa: SIM115  `with` would raise again on a full disk
     try:
         yield Stage(file, folder)
     finally:
